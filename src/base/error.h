@@ -1,0 +1,30 @@
+/* Filling error objects. Every module reports through these two functions.
+ *
+ * Thread rule: an ut_error belongs to one call at a time. */
+#ifndef UT_BASE_ERROR_H
+#define UT_BASE_ERROR_H
+
+#include "undertone_status.h"
+
+/* Fills `err` (may be NULL) and returns `status`, so that a failing function ends with
+ * `return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is not audio; ...", path);`. Control characters in
+ * the message (a path with newlines) are replaced by '?'. */
+ut_status ut_fail(ut_error *err, ut_status status, const char *where, const char *format, ...)
+    UT_PRINTF(4, 5);
+
+/* The same with the text of errno appended. */
+ut_status ut_fail_errno(ut_error *err, ut_status status, const char *where, const char *format, ...)
+    UT_PRINTF(4, 5);
+
+/* UT_ERR_MEMORY with a message that states what was being allocated. */
+ut_status ut_fail_memory(ut_error *err, const char *where);
+
+/* Returns from the enclosing function when `call` fails. For functions with nothing to clean up. */
+#define UT_TRY(call)                                                                               \
+    do {                                                                                           \
+        ut_status ut_try_status_ = (call);                                                         \
+        if (ut_try_status_ != UT_OK)                                                               \
+            return ut_try_status_;                                                                 \
+    } while (0)
+
+#endif

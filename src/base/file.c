@@ -1,0 +1,276 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum { DEPTH = 64, FILES = 1000000 };
+
+static ut_status open_regular(const char *path, int *fd, size_t *length, ut_error *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) {
+        ut_status status = errno == ENOENT ? UT_ERR_NOT_FOUND : UT_ERR_IO;
+        return ut_fail_errno(err, status, "file", "cannot open %s", path);
+    }
+    if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(*fd);
+        return ut_fail(err, UT_ERR_IO, "file", "%s is not a regular file", path);
+    }
+    *length = (size_t)st.st_size;
+    return UT_OK;
+}
+
+ut_status ut_file_read(const char *path, size_t maximum, char **data, size_t *length, ut_error *err)
+{
+    int fd;
+    size_t size;
+    UT_TRY(open_regular(path, &fd, &size, err));
+    if (size > maximum) {
+        close(fd);
+        return ut_fail(err, UT_ERR_LIMIT, "file", "%s has %zu bytes; at most %zu are read", path,
+                       size, maximum);
+    }
+    char *memory = malloc(size + 1);
+    size_t got = 0;
+    while (memory && got < size) {
+        ssize_t n = read(fd, memory + got, size - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        got += (size_t)n;
+    }
+    close(fd);
+    if (!memory)
+        return ut_fail_memory(err, "file");
+    if (got != size) {
+        free(memory);
+        return ut_fail(err, UT_ERR_IO, "file", "%s could not be read to its end", path);
+    }
+    memory[size] = 0;
+    *data = memory;
+    if (length)
+        *length = size;
+    return UT_OK;
+}
+
+ut_status ut_file_map(const char *path, ut_mapping *mapping, ut_error *err)
+{
+    int fd;
+    size_t size;
+    *mapping = (ut_mapping){0};
+    UT_TRY(open_regular(path, &fd, &size, err));
+    if (size) {
+        void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (memory == MAP_FAILED) {
+            close(fd);
+            return ut_fail_errno(err, UT_ERR_IO, "file", "cannot map %s", path);
+        }
+        *mapping = (ut_mapping){memory, size};
+    }
+    close(fd);
+    return UT_OK;
+}
+
+void ut_file_unmap(ut_mapping *mapping)
+{
+    if (mapping->data)
+        munmap((void *)(uintptr_t)mapping->data, mapping->length);
+    *mapping = (ut_mapping){0};
+}
+
+ut_status ut_file_begin(const char *path, char **temporary, ut_error *err)
+{
+    size_t length = strlen(path) + sizeof ".XXXXXX.part";
+    char *name = malloc(length);
+    if (!name)
+        return ut_fail_memory(err, "file");
+    snprintf(name, length, "%s.XXXXXX.part", path);
+    int fd = mkostemps(name, 5, O_CLOEXEC);
+    if (fd < 0) {
+        free(name);
+        return ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(fd, 0666 & ~mask) != 0) {
+        close(fd);
+        unlink(name);
+        free(name);
+        return ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+    }
+    close(fd);
+    *temporary = name;
+    return UT_OK;
+}
+
+void ut_file_discard(char *temporary)
+{
+    if (temporary)
+        unlink(temporary);
+    free(temporary);
+}
+
+ut_status ut_file_commit(char *temporary, const char *path, ut_error *err)
+{
+    int fd = open(temporary, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0 || rename(temporary, path) != 0) {
+        ut_status status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+        if (fd >= 0)
+            close(fd);
+        ut_file_discard(temporary);
+        return status;
+    }
+    close(fd);
+    free(temporary);
+    return UT_OK;
+}
+
+ut_status ut_file_write(const char *path, const void *data, size_t length, ut_error *err)
+{
+    char *temporary;
+    UT_TRY(ut_file_begin(path, &temporary, err));
+    int fd = open(temporary, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    size_t put = 0;
+    while (fd >= 0 && put < length) {
+        ssize_t n = write(fd, (const char *)data + put, length - put);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        put += (size_t)n;
+    }
+    bool closed = fd >= 0 && close(fd) == 0;
+    if (put != length || !closed) {
+        ut_status status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+        ut_file_discard(temporary);
+        return status;
+    }
+    return ut_file_commit(temporary, path, err);
+}
+
+ut_status ut_file_make_dirs(const char *path, ut_error *err)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return ut_fail_memory(err, "file");
+    ut_status status = UT_OK;
+    size_t length = strlen(copy);
+    for (size_t i = 1; i <= length && status == UT_OK; i++) {
+        if (copy[i] != '/' && copy[i] != 0)
+            continue;
+        copy[i] = 0;
+        if (mkdir(copy, 0777) != 0 && !(errno == EEXIST && ut_file_is_dir(copy)))
+            status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot make the folder %s", copy);
+        if (i < length)
+            copy[i] = '/';
+    }
+    free(copy);
+    return status;
+}
+
+bool ut_file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+bool ut_file_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static ut_status walk(const char *root, const char *relative, int depth, ut_file_list *list,
+                      ut_error *err)
+{
+    char *folder = *relative ? ut_path_join(root, relative) : strdup(root);
+    DIR *dir = folder ? opendir(folder) : NULL;
+    ut_status status = UT_OK;
+    if (!dir)
+        status = ut_fail_errno(err, errno == ENOENT ? UT_ERR_NOT_FOUND : UT_ERR_IO, "file",
+                               "cannot read the folder %s", folder ? folder : root);
+    for (struct dirent *e; dir && status == UT_OK && (e = readdir(dir));) {
+        if (e->d_name[0] == '.')
+            continue;
+        char *name = *relative ? ut_path_join(relative, e->d_name) : strdup(e->d_name);
+        char *full = name ? ut_path_join(root, name) : NULL;
+        struct stat st;
+        if (!full || !ut_grow(&list->names, &list->capacity, list->count + 1, sizeof(char *))) {
+            status = ut_fail_memory(err, "file");
+        } else if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)) {
+            if (depth < DEPTH)
+                status = walk(root, name, depth + 1, list, err);
+        } else if (stat(full, &st) == 0 && S_ISREG(st.st_mode)) {
+            if (list->count >= FILES)
+                status = ut_fail(err, UT_ERR_LIMIT, "file", "%s holds over %d files", root, FILES);
+            else
+                list->names[list->count++] = name, name = NULL;
+        }
+        free(full);
+        free(name);
+    }
+    if (dir)
+        closedir(dir);
+    free(folder);
+    return status;
+}
+
+ut_status ut_file_walk(const char *root, ut_file_list *list, ut_error *err)
+{
+    *list = (ut_file_list){0};
+    ut_status status = walk(root, "", 0, list, err);
+    if (status != UT_OK)
+        ut_file_list_free(list);
+    else if (list->count)
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
+    return status;
+}
+
+void ut_file_list_free(ut_file_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->names[i]);
+    free(list->names);
+    *list = (ut_file_list){0};
+}
+
+char *ut_path_join(const char *folder, const char *name)
+{
+    if (*name == '/' || !*folder)
+        return strdup(name);
+    size_t length = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(length);
+    if (path)
+        snprintf(path, length, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+    return path;
+}
+
+const char *ut_path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+const char *ut_path_ending(const char *path)
+{
+    const char *base = ut_path_base(path);
+    const char *dot = strrchr(base, '.');
+    return dot && dot != base ? dot : base + strlen(base);
+}

@@ -1,0 +1,60 @@
+/* Files: reading with a cap, mapping, listing, and writes that are whole or absent.
+ *
+ * Paths are bytes, as the system has them. All functions are thread-safe. */
+#ifndef UT_BASE_FILE_H
+#define UT_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "undertone_status.h"
+
+/* Reads a regular file into new memory with a zero byte behind it; the caller frees it with free().
+ * UT_ERR_LIMIT if it is larger than `maximum` bytes. */
+UT_MUST_CHECK ut_status ut_file_read(const char *path, size_t maximum, char **data, size_t *length,
+                                     ut_error *err);
+
+/* A read-only mapping. data is NULL only for an empty file. */
+typedef struct ut_mapping {
+    const uint8_t *data;
+    size_t length;
+} ut_mapping;
+UT_MUST_CHECK ut_status ut_file_map(const char *path, ut_mapping *mapping, ut_error *err);
+void ut_file_unmap(ut_mapping *mapping);
+
+/* Writes under a temporary name in the same folder, fsyncs, renames. After a failure nothing is left
+ * under the final name and the temporary file is gone. */
+UT_MUST_CHECK ut_status ut_file_write(const char *path, const void *data, size_t length,
+                                      ut_error *err);
+
+/* Two halves of the same for writers that need a path: *temporary (free()) is a unique name beside
+ * `path`; commit fsyncs and renames it; on failure and in discard it is removed. Both free it. */
+UT_MUST_CHECK ut_status ut_file_begin(const char *path, char **temporary, ut_error *err);
+UT_MUST_CHECK ut_status ut_file_commit(char *temporary, const char *path, ut_error *err);
+void ut_file_discard(char *temporary);
+
+/* mkdir -p. */
+UT_MUST_CHECK ut_status ut_file_make_dirs(const char *path, ut_error *err);
+
+bool ut_file_exists(const char *path);
+bool ut_file_is_dir(const char *path);
+
+/* All regular files below `root`, as paths relative to it, sorted by bytes; hidden names are left out,
+ * symbolic links to folders are not followed. The caller frees with ut_file_list_free(). */
+typedef struct ut_file_list {
+    char **names;
+    size_t count;
+    size_t capacity;
+} ut_file_list;
+UT_MUST_CHECK ut_status ut_file_walk(const char *root, ut_file_list *list, ut_error *err);
+void ut_file_list_free(ut_file_list *list);
+
+/* "a/b" from two parts (free()); an absolute `name` wins. NULL when out of memory. */
+char *ut_path_join(const char *folder, const char *name);
+/* The part behind the last '/'; points into `path`. */
+const char *ut_path_base(const char *path);
+/* The ending with its dot (".wav"), "" if there is none; points into `path`. */
+const char *ut_path_ending(const char *path);
+
+#endif

@@ -1,0 +1,43 @@
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ut_log_level current = UT_LOG_INFO;
+static void (*wipe)(void);
+
+void ut_log_set_level(ut_log_level level)
+{
+    pthread_mutex_lock(&lock);
+    current = level;
+    pthread_mutex_unlock(&lock);
+}
+
+void ut_log_set_before(void (*before)(void))
+{
+    pthread_mutex_lock(&lock);
+    wipe = before;
+    pthread_mutex_unlock(&lock);
+}
+
+void ut_log(ut_log_level level, const char *format, ...)
+{
+    static const char *const prefix[] = {"error: ", "warning: ", "", ""};
+    char line[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    pthread_mutex_lock(&lock);
+    if (level <= current) {
+        if (wipe)
+            wipe();
+        fprintf(stderr, "%s%s\n", prefix[level], line);
+    }
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,172 @@
+/* The conversation: one document that grows as it passes through the steps transcribe, extract, analyze
+ * and evaluate. Each step adds its own part and never changes another's.
+ *
+ * Ownership: everything a conversation points to lives in its arena; strings are UTF-8. One thread at a
+ * time. Times are seconds from the start of the recording, rounded to 1 ms; probabilities lie in [0, 1].
+ * Absent numbers are NAN, absent arrays NULL with a count of 0. The JSON form (ut_conversation_to_json)
+ * is versioned and described by docs/conversation.schema.json; writing and reading it back gives the
+ * same bytes. */
+#ifndef UT_CONVERSATION_CONVERSATION_H
+#define UT_CONVERSATION_CONVERSATION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "undertone_status.h"
+
+#define UT_CONVERSATION_VERSION 1
+
+/* The five emotions, always in this order. */
+typedef enum ut_emotion_label {
+    UT_SAD,
+    UT_HAPPY,
+    UT_ANGRY,
+    UT_NEUTRAL,
+    UT_NON_NEUTRAL, /* any other emotion: fear, disgust, surprise, frustration ... */
+    UT_EMOTIONS
+} ut_emotion_label;
+
+/* "sad", "happy", "angry", "neutral", "non-neutral". */
+const char *ut_emotion_name(ut_emotion_label label);
+/* -1 if `name` is none of them (case is ignored; "nonneutral" and "non_neutral" are taken too). */
+int ut_emotion_from_name(const char *name);
+
+/* The experts whose opinions are fused, always in this order. */
+typedef enum ut_expert {
+    UT_EXPERT_ACOUSTIC,
+    UT_EXPERT_TEXT,
+    UT_EXPERT_CONTEXT,
+    UT_EXPERT_RETRIEVAL,
+    UT_EXPERT_LANGUAGE_MODEL,
+    UT_EXPERTS
+} ut_expert;
+
+const char *ut_expert_name(ut_expert expert);
+
+typedef struct ut_word {
+    const char *text;     /* without surrounding spaces */
+    double start, end;
+    float probability;    /* the decoder's */
+    bool interpolated;    /* timing: false "aligned", true "interpolated" */
+    int speaker;          /* index into speakers, -1 unknown; equals the utterance's in the document */
+} ut_word;
+
+/* A named acoustic value: as measured, and relative to the speaker's own baseline (in standard
+ * deviations of that speaker's utterances so far; NAN while there is no baseline). */
+typedef struct ut_feature {
+    const char *name; /* e.g. "pitch_mean_hz" */
+    float value;
+    float relative;
+} ut_feature;
+
+/* An embedding and the model that made it ("all-MiniLM-L6-v2", "whisper-base-voice"). */
+typedef struct ut_embedding {
+    const char *model;
+    float *values;
+    size_t count; /* 0: absent */
+} ut_embedding;
+
+typedef struct ut_opinion {
+    bool present;
+    float probabilities[UT_EMOTIONS];
+    float weight; /* share in the fused decision, 0..1 */
+} ut_opinion;
+
+/* A labelled example that retrieval brought. */
+typedef struct ut_example {
+    const char *text;
+    ut_emotion_label label;
+    float distance; /* cosine distance, 0..2 */
+    const char *source;
+} ut_example;
+
+/* A cue that moved the decision: `effect` is the change of the chosen label's log-odds. */
+typedef struct ut_cue {
+    const char *name; /* feature name, or the word for text cues */
+    const char *text; /* in words: "much louder than this speaker's usual" */
+    float value, relative, effect;
+} ut_cue;
+
+typedef struct ut_emotion {
+    bool present;
+    ut_emotion_label label;
+    float probabilities[UT_EMOTIONS]; /* calibrated, sum 1 */
+    ut_opinion opinions[UT_EXPERTS];
+    const char *explanation;
+    ut_example *examples;
+    size_t example_count;
+    ut_cue *cues;
+    size_t cue_count;
+} ut_emotion;
+
+typedef struct ut_utterance {
+    double start, end;
+    int speaker;              /* index into speakers */
+    float speaker_confidence; /* 0..1, NAN unknown */
+    const char *text;         /* "" when nothing was recognised */
+    float text_confidence;    /* mean word probability, NAN without a recogniser */
+    ut_word *words;
+    size_t word_count;
+    ut_embedding voice;       /* for the acoustic expert; from transcribe (Whisper) or extract */
+    ut_feature *features;
+    size_t feature_count;
+    ut_embedding text_embedding;
+    ut_embedding combined;
+    ut_emotion emotion;
+} ut_utterance;
+
+typedef struct ut_model_record {
+    const char *job;  /* "recognition", "speech", "segmentation", "speaker", "text", "emotion" ... */
+    const char *name;
+    const char *sha256; /* of the weights file */
+} ut_model_record;
+
+typedef struct ut_setting {
+    const char *name;
+    const char *value;
+} ut_setting;
+
+typedef struct ut_conversation {
+    ut_arena *arena;
+    const char *id;     /* the result's name, e.g. "calls/first" */
+    struct {
+        const char *file; /* path relative to the audio folder */
+        const char *sha256;
+        double duration;
+        int rate;
+        int channels;
+    } source;
+    const char *language; /* "en", or NULL when not recognised */
+    const char **speakers; /* "SPEAKER_00" ... */
+    size_t speaker_count;
+    ut_utterance *utterances; /* by start time */
+    size_t utterance_count;
+    ut_model_record *models;
+    size_t model_count;
+    ut_setting *settings;
+    size_t setting_count;
+    const char **notes; /* what was skipped and why, for the person */
+    size_t note_count;
+} ut_conversation;
+
+UT_MUST_CHECK ut_status ut_conversation_create(ut_conversation **conversation, ut_error *err);
+void ut_conversation_destroy(ut_conversation *conversation); /* NULL is fine */
+
+/* Adds to models, settings, notes (copies the strings). A second model of the same job, or setting of
+ * the same name, replaces the first. */
+UT_MUST_CHECK ut_status ut_conversation_add_model(ut_conversation *c, const char *job,
+                                                  const char *name, const char *sha256);
+UT_MUST_CHECK ut_status ut_conversation_add_setting(ut_conversation *c, const char *name,
+                                                    const char *value);
+UT_MUST_CHECK ut_status ut_conversation_add_note(ut_conversation *c, const char *format, ...)
+    UT_PRINTF(2, 3);
+
+/* New reference; NULL when out of memory. */
+json_t *ut_conversation_to_json(const ut_conversation *c);
+/* `name` is for messages. Checks every member's type and range. */
+UT_MUST_CHECK ut_status ut_conversation_from_json(const json_t *json, const char *name,
+                                                  ut_conversation **conversation, ut_error *err);
+
+#endif

@@ -1,0 +1,141 @@
+#include "ut_test.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char *slot(void)
+{
+    static char slots[4][4096];
+    static unsigned next;
+    return slots[next++ & 3];
+}
+
+static const char *existing(char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? path : NULL;
+}
+
+const char *ut_test_source(const char *name)
+{
+    const char *root = getenv("UT_SOURCE_DIR");
+    char *path = slot();
+    snprintf(path, 4096, "%s/%s", root ? root : ".", name);
+    return path;
+}
+
+const char *ut_test_data(const char *name)
+{
+    const char *data = getenv("UNDERTONE_TEST_DATA");
+    const char *root = getenv("UT_SOURCE_DIR");
+    char *path = slot();
+    if (data)
+        snprintf(path, 4096, "%s/%s", data, name);
+    else
+        snprintf(path, 4096, "%s/../shared/%s", root ? root : ".", name);
+    return existing(path);
+}
+
+const char *ut_test_model(const char *repository)
+{
+    const char *override = getenv("UNDERTONE_TEST_MODELS");
+    const char *slash = strrchr(repository, '/');
+    char *path = slot();
+    if (override) {
+        snprintf(path, 4096, "%s/%s", override, slash ? slash + 1 : repository);
+        return existing(path);
+    }
+    const char *cache = getenv("HF_HUB_CACHE");
+    const char *home = getenv("HF_HOME");
+    char snapshots[2048];
+    char folder[512];
+    size_t n = 0;
+    for (const char *c = repository; *c && n + 3 < sizeof folder; c++) {
+        folder[n++] = *c == '/' ? '-' : *c;
+        if (*c == '/')
+            folder[n++] = '-';
+    }
+    folder[n] = 0;
+    if (cache)
+        snprintf(snapshots, sizeof snapshots, "%s/models--%s/snapshots", cache, folder);
+    else if (home)
+        snprintf(snapshots, sizeof snapshots, "%s/hub/models--%s/snapshots", home, folder);
+    else
+        snprintf(snapshots, sizeof snapshots, "%s/.cache/huggingface/hub/models--%s/snapshots",
+                 getenv("HOME") ? getenv("HOME") : "", folder);
+    DIR *dir = opendir(snapshots);
+    const char *found = NULL;
+    for (struct dirent *e; dir && !found && (e = readdir(dir));)
+        if (e->d_name[0] != '.') {
+            snprintf(path, 4096, "%s/%s", snapshots, e->d_name);
+            found = path;
+        }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+void ut_assert_near(double a, double b, double tolerance, const char *file, int line)
+{
+    if (fabs(a - b) <= tolerance)
+        return;
+    print_error("%.9g is not within %.3g of %.9g\n", a, tolerance, b);
+    _fail(file, line);
+}
+
+static void npy_shape(const char *header, size_t shape[4], size_t *count)
+{
+    const char *p = strstr(header, "'shape': (");
+    assert_non_null(p);
+    p += strlen("'shape': (");
+    *count = 1;
+    for (int i = 0; i < 4; i++)
+        shape[i] = 1;
+    for (int i = 0; i < 4 && *p && *p != ')'; i++) {
+        char *end;
+        shape[i] = strtoul(p, &end, 10);
+        *count *= shape[i];
+        p = end;
+        while (*p == ',' || *p == ' ')
+            p++;
+    }
+}
+
+float *ut_test_npy(const char *path, size_t *count, size_t shape[4])
+{
+    size_t own[4];
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        print_error("cannot read %s\n", path);
+    assert_non_null(f);
+    unsigned char magic[10];
+    assert_int_equal(fread(magic, 1, 10, f), 10);
+    size_t length = magic[8] | (size_t)magic[9] << 8;
+    char *header = calloc(1, length + 1);
+    assert_int_equal(fread(header, 1, length, f), length);
+    npy_shape(header, shape ? shape : own, count);
+    assert_null(strstr(header, "'fortran_order': True"));
+    int width = strstr(header, "8'") ? 8 : 4;
+    int real = strstr(header, "<f") != NULL;
+    free(header);
+    float *out = malloc((*count + 1) * sizeof *out);
+    for (size_t i = 0; i < *count; i++) {
+        union {
+            float f;
+            double d;
+            int32_t i;
+            int64_t l;
+        } value;
+        assert_int_equal(fread(&value, 1, (size_t)width, f), width);
+        if (real)
+            out[i] = width == 8 ? (float)value.d : value.f;
+        else
+            out[i] = width == 8 ? (float)value.l : (float)value.i;
+    }
+    fclose(f);
+    return out;
+}
