@@ -1,0 +1,117 @@
+/* Undertone: who said what in a recorded conversation, when, how they felt, and why it thinks so.
+ *
+ * Two objects. A ut_engine holds the models: opened once, immutable, shared between threads. A
+ * ut_session is one conversation in progress: one thread at a time. A ut_result belongs to the caller and
+ * outlives both.
+ *
+ *     ut_error error;
+ *     ut_options options = ut_options_default();
+ *     ut_engine *engine;
+ *     ut_result *result;
+ *     if (ut_engine_open(&options, &engine, &error) != UT_OK) { fputs(error.message, stderr); return 1; }
+ *     ut_session *session = ut_session_create(engine);
+ *     if (ut_session_analyze(session, "call.wav", &result, &error) == UT_OK)
+ *         for (size_t i = 0; i < ut_result_count(result); i++) {
+ *             ut_utterance_info u = ut_result_utterance(result, i);
+ *             printf("%.1f %s %s: %s\n", u.start, u.speaker, u.emotion, u.text);
+ *         }
+ *     ut_result_destroy(result);
+ *     ut_session_destroy(session);
+ *     ut_engine_close(engine);
+ *
+ * Times are seconds from the start of the recording, probabilities lie in [0, 1], text is UTF-8.
+ * Functions that can fail return ut_status and fill an ut_error with one sentence that names the thing
+ * at fault and what to do about it. Nothing is downloaded and nothing leaves the machine. */
+#ifndef UNDERTONE_H
+#define UNDERTONE_H
+
+#include <stddef.h>
+
+#include "undertone_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The emotions, always in this order: sad, happy, angry, neutral, non-neutral (any other emotion). */
+enum { UNDERTONE_EMOTIONS = 5 };
+/* "sad" ... for 0 .. 4, NULL beyond. */
+UT_API const char *ut_label_name(int label);
+
+/* "1.2.3" */
+UT_API const char *ut_version(void);
+
+/* What two-channel recordings are: one signal, one speaker a channel, or whichever the channels show. */
+typedef enum ut_channels { UT_CHANNELS_AUTO, UT_CHANNELS_MIX, UT_CHANNELS_SPLIT } ut_channels;
+
+/* Experts to ask; any combination. */
+enum { UT_MODALITY_AUDIO = 1, UT_MODALITY_TEXT = 2, UT_MODALITY_CONTEXT = 4, UT_MODALITY_ALL = 7 };
+
+/* Strings may be NULL for the default and must live until ut_engine_open() returns. */
+typedef struct ut_options {
+    const char *asr_model;  /* "auto" (best installed), "none" (voice only), a name or a folder */
+    const char *text_model; /* "auto", "bundled", a name or a folder */
+    const char *vad_model;  /* "auto", "bundled", "silero", "segmentation" */
+    const char *speaker_model; /* "auto", "bundled", "resemblyzer" */
+    const char *models_dir; /* bundled weights; default: beside the program or the installed place */
+    const char *language;   /* "en"; NULL: detected for each recording */
+    int beam_size;          /* 1..8, 5 */
+    int num_speakers;       /* 0: estimated */
+    int min_speakers;       /* 0: no bound */
+    int max_speakers;       /* 0: no bound */
+    ut_channels channels;
+    unsigned modalities;
+    int retrieval;          /* 1: labelled examples vote, 0: not */
+} ut_options;
+
+UT_API ut_options ut_options_default(void);
+
+typedef struct ut_engine ut_engine;
+typedef struct ut_session ut_session;
+typedef struct ut_result ut_result;
+
+/* Loads the models. The engine may be used by any number of sessions in any threads. */
+UT_API UT_MUST_CHECK ut_status ut_engine_open(const ut_options *options, ut_engine **engine,
+                                              ut_error *err);
+/* After every session of it is destroyed. NULL is fine. */
+UT_API void ut_engine_close(ut_engine *engine);
+/* One line that says which models were taken; belongs to the engine. */
+UT_API const char *ut_engine_summary(const ut_engine *engine);
+
+/* NULL when out of memory. */
+UT_API ut_session *ut_session_create(const ut_engine *engine);
+UT_API void ut_session_destroy(ut_session *session);
+
+/* Called from the working thread: `stage` is "transcribe", "extract" or "analyze", `done` in [0, 1]. */
+typedef void (*ut_progress)(void *context, const char *stage, double done);
+UT_API void ut_session_set_progress(ut_session *session, ut_progress progress, void *context);
+/* Makes the analysis in progress return UT_ERR_CANCELLED soon. Any thread, also a signal handler. */
+UT_API void ut_session_cancel(ut_session *session);
+
+/* Analyses one recording: every step. *result is destroyed by the caller. */
+UT_API UT_MUST_CHECK ut_status ut_session_analyze(ut_session *session, const char *path,
+                                                  ut_result **result, ut_error *err);
+
+/* What was found. Pointers belong to the result. */
+typedef struct ut_utterance_info {
+    double start, end;
+    const char *speaker; /* "SPEAKER_00", "" if unknown */
+    const char *text;    /* "" if not recognised */
+    const char *emotion; /* label of the highest probability */
+    float probabilities[UNDERTONE_EMOTIONS];
+    const char *explanation;
+} ut_utterance_info;
+
+UT_API void ut_result_destroy(ut_result *result); /* NULL is fine */
+UT_API size_t ut_result_count(const ut_result *result);
+UT_API ut_utterance_info ut_result_utterance(const ut_result *result, size_t index);
+UT_API double ut_result_duration(const ut_result *result);
+UT_API const char *ut_result_language(const ut_result *result); /* "" if unknown */
+/* The whole document (docs/conversation.schema.json), UTF-8; belongs to the result. */
+UT_API const char *ut_result_json(const ut_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

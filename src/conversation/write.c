@@ -1,0 +1,151 @@
+/* The JSON form, writing. The order of members is part of the format: the same document is the same
+ * bytes. */
+#include <math.h>
+
+#include "base/json.h"
+#include "conversation/conversation.h"
+
+static json_t *text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *probabilities(const float p[UT_EMOTIONS])
+{
+    json_t *object = json_object();
+    for (int i = 0; object && i < UT_EMOTIONS; i++)
+        json_object_set_new(object, ut_emotion_name((ut_emotion_label)i),
+                            ut_json_probability(p[i]));
+    return object;
+}
+
+static json_t *words(const ut_utterance *u)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < u->word_count; i++) {
+        const ut_word *w = &u->words[i];
+        json_array_append_new(
+            array, json_pack("{s:s, s:o, s:o, s:o, s:s}", "text", w->text, "start",
+                             ut_json_seconds(w->start), "end", ut_json_seconds(w->end),
+                             "probability", ut_json_probability(w->probability), "timing",
+                             w->interpolated ? "interpolated" : "aligned"));
+    }
+    return array;
+}
+
+static json_t *embedding(const ut_embedding *e)
+{
+    if (!e->count)
+        return json_null();
+    return json_pack("{s:s, s:o}", "model", e->model, "f32",
+                     ut_json_embedding(e->values, e->count));
+}
+
+static json_t *features(const ut_utterance *u)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; object && i < u->feature_count; i++)
+        json_object_set_new(object, u->features[i].name,
+                            json_pack("{s:o, s:o}", "value", ut_json_number(u->features[i].value),
+                                      "relative", ut_json_probability(u->features[i].relative)));
+    return object;
+}
+
+static json_t *opinions(const ut_emotion *e)
+{
+    json_t *object = json_object();
+    for (int i = 0; object && i < UT_EXPERTS; i++)
+        if (e->opinions[i].present)
+            json_object_set_new(object, ut_expert_name((ut_expert)i),
+                                json_pack("{s:o, s:o}", "weight",
+                                          ut_json_probability(e->opinions[i].weight),
+                                          "probabilities",
+                                          probabilities(e->opinions[i].probabilities)));
+    return object;
+}
+
+static json_t *examples(const ut_emotion *e)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < e->example_count; i++) {
+        const ut_example *x = &e->examples[i];
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:s}", "text", x->text, "label",
+                                               ut_emotion_name(x->label), "distance",
+                                               ut_json_probability(x->distance), "source",
+                                               x->source));
+    }
+    return array;
+}
+
+static json_t *cues(const ut_emotion *e)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < e->cue_count; i++) {
+        const ut_cue *c = &e->cues[i];
+        json_array_append_new(array,
+                              json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", c->name, "text",
+                                        c->text, "value", ut_json_number(c->value), "relative",
+                                        ut_json_probability(c->relative), "effect",
+                                        ut_json_probability(c->effect)));
+    }
+    return array;
+}
+
+static json_t *emotion(const ut_emotion *e)
+{
+    if (!e->present)
+        return json_null();
+    return json_pack("{s:s, s:o, s:o, s:s, s:{s:o, s:o}}", "label", ut_emotion_name(e->label),
+                     "probabilities", probabilities(e->probabilities), "opinions", opinions(e),
+                     "explanation", e->explanation ? e->explanation : "", "evidence", "cues",
+                     cues(e), "examples", examples(e));
+}
+
+static json_t *utterance(const ut_conversation *c, const ut_utterance *u, size_t index)
+{
+    json_t *speaker = u->speaker >= 0 && (size_t)u->speaker < c->speaker_count
+                          ? json_string(c->speakers[u->speaker])
+                          : json_null();
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "index",
+                     (json_int_t)index, "start", ut_json_seconds(u->start), "end",
+                     ut_json_seconds(u->end), "speaker", speaker, "speaker_confidence",
+                     ut_json_probability(u->speaker_confidence), "text", u->text ? u->text : "",
+                     "text_confidence", ut_json_probability(u->text_confidence), "words", words(u),
+                     "voice", embedding(&u->voice), "features", features(u), "text_embedding",
+                     embedding(&u->text_embedding), "combined_embedding", embedding(&u->combined),
+                     "emotion", emotion(&u->emotion));
+}
+
+static json_t *provenance(const ut_conversation *c)
+{
+    json_t *models = json_array();
+    for (size_t i = 0; models && i < c->model_count; i++)
+        json_array_append_new(models, json_pack("{s:s, s:s, s:o}", "job", c->models[i].job, "name",
+                                                c->models[i].name, "sha256",
+                                                text_or_null(c->models[i].sha256)));
+    json_t *settings = json_object();
+    for (size_t i = 0; settings && i < c->setting_count; i++)
+        json_object_set_new(settings, c->settings[i].name, json_string(c->settings[i].value));
+    json_t *notes = json_array();
+    for (size_t i = 0; notes && i < c->note_count; i++)
+        json_array_append_new(notes, json_string(c->notes[i]));
+    return json_pack("{s:s, s:o, s:o, s:o}", "version", UT_VERSION, "models", models, "settings",
+                     settings, "notes", notes);
+}
+
+json_t *ut_conversation_to_json(const ut_conversation *c)
+{
+    json_t *speakers = json_array();
+    for (size_t i = 0; speakers && i < c->speaker_count; i++)
+        json_array_append_new(speakers, json_string(c->speakers[i]));
+    json_t *utterances = json_array();
+    for (size_t i = 0; utterances && i < c->utterance_count; i++)
+        json_array_append_new(utterances, utterance(c, &c->utterances[i], i));
+    return json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:o, s:i, s:i}, s:o, s:o, s:o, s:o}", "format",
+                     "undertone-conversation", "version", UT_CONVERSATION_VERSION, "id",
+                     c->id ? c->id : "", "source", "file", c->source.file ? c->source.file : "",
+                     "sha256", text_or_null(c->source.sha256), "duration",
+                     ut_json_seconds(c->source.duration), "rate", c->source.rate, "channels",
+                     c->source.channels, "language", text_or_null(c->language), "speakers",
+                     speakers, "utterances", utterances, "provenance", provenance(c));
+}
