@@ -1,17 +1,16 @@
 /* Undertone: who said what in a recorded conversation, when, how they felt, and why it thinks so.
  *
  * Two objects. A ut_engine holds the models: opened once, immutable, shared between threads. A
- * ut_session is one conversation in progress: one thread at a time. A ut_result belongs to the caller and
- * outlives both.
+ * ut_session is one conversation in progress: one thread at a time. A ut_result belongs to the
+ * caller and outlives both.
  *
  *     ut_error error;
  *     ut_options options = ut_options_default();
  *     ut_engine *engine;
  *     ut_result *result;
- *     if (ut_engine_open(&options, &engine, &error) != UT_OK) { fputs(error.message, stderr); return 1; }
- *     ut_session *session = ut_session_create(engine);
- *     if (ut_session_analyze(session, "call.wav", &result, &error) == UT_OK)
- *         for (size_t i = 0; i < ut_result_count(result); i++) {
+ *     if (ut_engine_open(&options, &engine, &error) != UT_OK) { fputs(error.message, stderr);
+ * return 1; } ut_session *session = ut_session_create(engine); if (ut_session_analyze(session,
+ * "call.wav", &result, &error) == UT_OK) for (size_t i = 0; i < ut_result_count(result); i++) {
  *             ut_utterance_info u = ut_result_utterance(result, i);
  *             printf("%.1f %s %s: %s\n", u.start, u.speaker, u.emotion, u.text);
  *         }
@@ -20,8 +19,8 @@
  *     ut_engine_close(engine);
  *
  * Times are seconds from the start of the recording, probabilities lie in [0, 1], text is UTF-8.
- * Functions that can fail return ut_status and fill an ut_error with one sentence that names the thing
- * at fault and what to do about it. Nothing is downloaded and nothing leaves the machine. */
+ * Functions that can fail return ut_status and fill an ut_error with one sentence that names the
+ * thing at fault and what to do about it. Nothing is downloaded and nothing leaves the machine. */
 #ifndef UNDERTONE_H
 #define UNDERTONE_H
 
@@ -33,7 +32,8 @@
 extern "C" {
 #endif
 
-/* The emotions, always in this order: sad, happy, angry, neutral, non-neutral (any other emotion). */
+/* The emotions, always in this order: sad, happy, angry, neutral, non-neutral (any other emotion).
+ */
 enum { UNDERTONE_EMOTIONS = 5 };
 /* "sad" ... for 0 .. 4, NULL beyond. */
 UT_API const char *ut_label_name(int label);
@@ -41,7 +41,8 @@ UT_API const char *ut_label_name(int label);
 /* "1.2.3" */
 UT_API const char *ut_version(void);
 
-/* What two-channel recordings are: one signal, one speaker a channel, or whichever the channels show. */
+/* What two-channel recordings are: one signal, one speaker a channel, or whichever the channels
+ * show. */
 typedef enum ut_channels { UT_CHANNELS_AUTO, UT_CHANNELS_MIX, UT_CHANNELS_SPLIT } ut_channels;
 
 /* Experts to ask; any combination. */
@@ -53,15 +54,16 @@ typedef struct ut_options {
     const char *text_model; /* "auto", "bundled", a name or a folder */
     const char *vad_model;  /* "auto", "bundled", "silero", "segmentation" */
     const char *speaker_model; /* "auto", "bundled", "resemblyzer" */
-    const char *models_dir; /* bundled weights; default: beside the program or the installed place */
-    const char *language;   /* "en"; NULL: detected for each recording */
-    int beam_size;          /* 1..8, 5 */
-    int num_speakers;       /* 0: estimated */
-    int min_speakers;       /* 0: no bound */
-    int max_speakers;       /* 0: no bound */
+    const char
+        *models_dir;      /* bundled weights; default: beside the program or the installed place */
+    const char *language; /* "en"; NULL: detected for each recording */
+    int beam_size;        /* 1..8, 5 */
+    int num_speakers;     /* 0: estimated */
+    int min_speakers;     /* 0: no bound */
+    int max_speakers;     /* 0: no bound */
     ut_channels channels;
     unsigned modalities;
-    int retrieval;          /* 1: labelled examples vote, 0: not */
+    int retrieval; /* 1: labelled examples vote, 0: not */
 } ut_options;
 
 UT_API ut_options ut_options_default(void);
@@ -82,10 +84,12 @@ UT_API const char *ut_engine_summary(const ut_engine *engine);
 UT_API ut_session *ut_session_create(const ut_engine *engine);
 UT_API void ut_session_destroy(ut_session *session);
 
-/* Called from the working thread: `stage` is "transcribe", "extract" or "analyze", `done` in [0, 1]. */
+/* Called from the working thread: `stage` is "transcribe", "extract" or "analyze", `done` in [0,
+ * 1]. */
 typedef void (*ut_progress)(void *context, const char *stage, double done);
 UT_API void ut_session_set_progress(ut_session *session, ut_progress progress, void *context);
-/* Makes the analysis in progress return UT_ERR_CANCELLED soon. Any thread, also a signal handler. */
+/* Makes the analysis in progress return UT_ERR_CANCELLED soon. Any thread, also a signal handler.
+ */
 UT_API void ut_session_cancel(ut_session *session);
 
 /* Analyses one recording: every step. *result is destroyed by the caller. */

@@ -1,7 +1,8 @@
 /* Statuses and the error object of Undertone, shared by the public API and every module.
  *
- * A fallible function returns ut_status and, where it takes an ut_error, fills it on failure with one
- * sentence that names the thing at fault and what to do about it. NULL is accepted for the error. */
+ * A fallible function returns ut_status and, where it takes an ut_error, fills it on failure with
+ * one sentence that names the thing at fault and what to do about it. NULL is accepted for the
+ * error. */
 #ifndef UNDERTONE_STATUS_H
 #define UNDERTONE_STATUS_H
 

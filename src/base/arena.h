@@ -1,7 +1,7 @@
 /* An arena: many small allocations with one lifetime, released together.
  *
- * Memory comes zeroed and aligned to 64 bytes, so that rows of floats suit every kernel. One thread at
- * a time. Failing allocations return NULL; `limit` bounds the whole. */
+ * Memory comes zeroed and aligned to 64 bytes, so that rows of floats suit every kernel. One thread
+ * at a time. Failing allocations return NULL; `limit` bounds the whole. */
 #ifndef UT_BASE_ARENA_H
 #define UT_BASE_ARENA_H
 

@@ -1,7 +1,9 @@
-/* A growable byte buffer with a maximum, always terminated by a zero byte so that it reads as a string.
+/* A growable byte buffer with a maximum, always terminated by a zero byte so that it reads as a
+ * string.
  *
- * Appending never fails visibly at once: the first failure (no memory, over the maximum) is remembered,
- * later appends do nothing, and ut_buf_status() tells at the end. One thread at a time. */
+ * Appending never fails visibly at once: the first failure (no memory, over the maximum) is
+ * remembered, later appends do nothing, and ut_buf_status() tells at the end. One thread at a time.
+ */
 #ifndef UT_BASE_BUF_H
 #define UT_BASE_BUF_H
 
@@ -30,7 +32,8 @@ UT_MUST_CHECK ut_status ut_buf_status(const ut_buf *buf);
 /* The text, "" when nothing was added. Belongs to the buffer. */
 const char *ut_buf_text(const ut_buf *buf);
 
-/* Grows *items to hold at least `need` elements of `size` bytes (doubling); false when out of memory. */
+/* Grows *items to hold at least `need` elements of `size` bytes (doubling); false when out of
+ * memory. */
 int ut_grow(void *items, size_t *capacity, size_t need, size_t size);
 
 #endif

@@ -62,5 +62,6 @@ ut_status ut_fail_errno(ut_error *err, ut_status status, const char *where, cons
 
 ut_status ut_fail_memory(ut_error *err, const char *where)
 {
-    return ut_fail(err, UT_ERR_MEMORY, where, "out of memory; close other programs or lower --jobs");
+    return ut_fail(err, UT_ERR_MEMORY, where,
+                   "out of memory; close other programs or lower --jobs");
 }

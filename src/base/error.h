@@ -7,8 +7,8 @@
 #include "undertone_status.h"
 
 /* Fills `err` (may be NULL) and returns `status`, so that a failing function ends with
- * `return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is not audio; ...", path);`. Control characters in
- * the message (a path with newlines) are replaced by '?'. */
+ * `return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is not audio; ...", path);`. Control characters
+ * in the message (a path with newlines) are replaced by '?'. */
 ut_status ut_fail(ut_error *err, ut_status status, const char *where, const char *format, ...)
     UT_PRINTF(4, 5);
 

@@ -258,7 +258,8 @@ char *ut_path_join(const char *folder, const char *name)
     size_t length = strlen(folder) + strlen(name) + 2;
     char *path = malloc(length);
     if (path)
-        snprintf(path, length, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+        snprintf(path, length, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
+                 name);
     return path;
 }
 

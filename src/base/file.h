@@ -23,8 +23,8 @@ typedef struct ut_mapping {
 UT_MUST_CHECK ut_status ut_file_map(const char *path, ut_mapping *mapping, ut_error *err);
 void ut_file_unmap(ut_mapping *mapping);
 
-/* Writes under a temporary name in the same folder, fsyncs, renames. After a failure nothing is left
- * under the final name and the temporary file is gone. */
+/* Writes under a temporary name in the same folder, fsyncs, renames. After a failure nothing is
+ * left under the final name and the temporary file is gone. */
 UT_MUST_CHECK ut_status ut_file_write(const char *path, const void *data, size_t length,
                                       ut_error *err);
 
@@ -40,8 +40,8 @@ UT_MUST_CHECK ut_status ut_file_make_dirs(const char *path, ut_error *err);
 bool ut_file_exists(const char *path);
 bool ut_file_is_dir(const char *path);
 
-/* All regular files below `root`, as paths relative to it, sorted by bytes; hidden names are left out,
- * symbolic links to folders are not followed. The caller frees with ut_file_list_free(). */
+/* All regular files below `root`, as paths relative to it, sorted by bytes; hidden names are left
+ * out, symbolic links to folders are not followed. The caller frees with ut_file_list_free(). */
 typedef struct ut_file_list {
     char **names;
     size_t count;

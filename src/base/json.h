@@ -16,17 +16,18 @@ UT_MUST_CHECK ut_status ut_json_parse(const char *text, size_t length, const cha
                                       json_t **out, ut_error *err);
 UT_MUST_CHECK ut_status ut_json_load(const char *path, size_t maximum, json_t **out, ut_error *err);
 
-/* Text with sorted-as-inserted keys, two-space indent, reals of 9 significant digits and a newline at
- * the end. The caller frees it with free(). NULL when out of memory. */
+/* Text with sorted-as-inserted keys, two-space indent, reals of 9 significant digits and a newline
+ * at the end. The caller frees it with free(). NULL when out of memory. */
 char *ut_json_text(const json_t *value);
 UT_MUST_CHECK ut_status ut_json_save(const json_t *value, const char *path, ut_error *err);
 
-/* Rounded reals, so that a document is the same before and after being written: to 1 ms, to 1e-4, to
- * 1e-5 of any value. NaN and infinities become null. New references. */
+/* Rounded reals, so that a document is the same before and after being written: to 1 ms, to 1e-4,
+ * to 1e-5 of any value. NaN and infinities become null. New references. */
 json_t *ut_json_seconds(double value);
 json_t *ut_json_probability(double value);
 json_t *ut_json_number(double value);
-/* An embedding as base64 of its little-endian f32 values: exact, and one line instead of hundreds. */
+/* An embedding as base64 of its little-endian f32 values: exact, and one line instead of hundreds.
+ */
 json_t *ut_json_embedding(const float *values, size_t n);
 /* Reads one back into `values` (room for n); false unless it holds exactly n values. */
 bool ut_json_embedding_read(const json_t *value, float *values, size_t n);

@@ -76,7 +76,8 @@ ut_status ut_process_start(ut_process *process, const char *const *argv, ut_proc
     return UT_OK;
 }
 
-/* Keeps the last non-empty line of what the child says, which is where ffmpeg and pip put the reason. */
+/* Keeps the last non-empty line of what the child says, which is where ffmpeg and pip put the
+ * reason. */
 static void drain_errors(ut_process *process)
 {
     char text[4096];

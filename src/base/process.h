@@ -1,5 +1,5 @@
-/* Child processes: a program found on PATH, run without a shell, its output read through a pipe, with
- * limits on processor time and address space.
+/* Child processes: a program found on PATH, run without a shell, its output read through a pipe,
+ * with limits on processor time and address space.
  *
  * One ut_process belongs to one thread. */
 #ifndef UT_BASE_PROCESS_H
@@ -18,8 +18,8 @@ typedef struct ut_process {
 } ut_process;
 
 typedef struct ut_process_limits {
-    unsigned cpu_seconds;  /* 0: none */
-    size_t address_bytes;  /* 0: none */
+    unsigned cpu_seconds; /* 0: none */
+    size_t address_bytes; /* 0: none */
 } ut_process_limits;
 
 /* True if `program` is an executable on PATH. */
@@ -28,8 +28,8 @@ bool ut_process_available(const char *program);
 /* Starts argv[0] (searched on PATH) with argv (ended by NULL); standard input is /dev/null. */
 UT_MUST_CHECK ut_status ut_process_start(ut_process *process, const char *const *argv,
                                          ut_process_limits limits, ut_error *err);
-/* Reads up to n bytes of standard output; *got 0 at its end. Standard error is drained meanwhile, its
- * last line kept in last_error. */
+/* Reads up to n bytes of standard output; *got 0 at its end. Standard error is drained meanwhile,
+ * its last line kept in last_error. */
 UT_MUST_CHECK ut_status ut_process_read(ut_process *process, void *data, size_t n, size_t *got,
                                         ut_error *err);
 /* Closes the pipes and waits. *exit_code: 0-255, or 256 + signal. */

@@ -125,7 +125,8 @@ const ut_zip_entry *ut_zip_find(const ut_zip *zip, const char *name)
     return NULL;
 }
 
-/* Where the packed bytes begin: behind the local header, whose name and extra have their own sizes. */
+/* Where the packed bytes begin: behind the local header, whose name and extra have their own sizes.
+ */
 static const uint8_t *packed_bytes(const ut_zip *zip, const ut_zip_entry *entry)
 {
     if (entry->offset > zip->length || zip->length - entry->offset < LOCAL_SIZE)
@@ -187,7 +188,8 @@ ut_status ut_zip_extract(const ut_zip *zip, const ut_zip_entry *entry, ut_zip_si
 {
     const uint8_t *bytes = packed_bytes(zip, entry);
     if (!bytes || (entry->method != 0 && entry->method != 8))
-        return ut_fail(err, UT_ERR_FORMAT, "zip", "%s cannot be read from its archive", entry->name);
+        return ut_fail(err, UT_ERR_FORMAT, "zip", "%s cannot be read from its archive",
+                       entry->name);
     uint32_t crc = 0;
     uint64_t total = 0;
     if (entry->method == 8) {

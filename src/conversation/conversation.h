@@ -1,11 +1,11 @@
-/* The conversation: one document that grows as it passes through the steps transcribe, extract, analyze
- * and evaluate. Each step adds its own part and never changes another's.
+/* The conversation: one document that grows as it passes through the steps transcribe, extract,
+ * analyze and evaluate. Each step adds its own part and never changes another's.
  *
- * Ownership: everything a conversation points to lives in its arena; strings are UTF-8. One thread at a
- * time. Times are seconds from the start of the recording, rounded to 1 ms; probabilities lie in [0, 1].
- * Absent numbers are NAN, absent arrays NULL with a count of 0. The JSON form (ut_conversation_to_json)
- * is versioned and described by docs/conversation.schema.json; writing and reading it back gives the
- * same bytes. */
+ * Ownership: everything a conversation points to lives in its arena; strings are UTF-8. One thread
+ * at a time. Times are seconds from the start of the recording, rounded to 1 ms; probabilities lie
+ * in [0, 1]. Absent numbers are NAN, absent arrays NULL with a count of 0. The JSON form
+ * (ut_conversation_to_json) is versioned and described by docs/conversation.schema.json; writing
+ * and reading it back gives the same bytes. */
 #ifndef UT_CONVERSATION_CONVERSATION_H
 #define UT_CONVERSATION_CONVERSATION_H
 
@@ -46,11 +46,11 @@ typedef enum ut_expert {
 const char *ut_expert_name(ut_expert expert);
 
 typedef struct ut_word {
-    const char *text;     /* without surrounding spaces */
+    const char *text; /* without surrounding spaces */
     double start, end;
-    float probability;    /* the decoder's */
-    bool interpolated;    /* timing: false "aligned", true "interpolated" */
-    int speaker;          /* index into speakers, -1 unknown; equals the utterance's in the document */
+    float probability; /* the decoder's */
+    bool interpolated; /* timing: false "aligned", true "interpolated" */
+    int speaker;       /* index into speakers, -1 unknown; equals the utterance's in the document */
 } ut_word;
 
 /* A named acoustic value: as measured, and relative to the speaker's own baseline (in standard
@@ -109,7 +109,7 @@ typedef struct ut_utterance {
     float text_confidence;    /* mean word probability, NAN without a recogniser */
     ut_word *words;
     size_t word_count;
-    ut_embedding voice;       /* for the acoustic expert; from transcribe (Whisper) or extract */
+    ut_embedding voice; /* for the acoustic expert; from transcribe (Whisper) or extract */
     ut_feature *features;
     size_t feature_count;
     ut_embedding text_embedding;
@@ -118,7 +118,7 @@ typedef struct ut_utterance {
 } ut_utterance;
 
 typedef struct ut_model_record {
-    const char *job;  /* "recognition", "speech", "segmentation", "speaker", "text", "emotion" ... */
+    const char *job; /* "recognition", "speech", "segmentation", "speaker", "text", "emotion" ... */
     const char *name;
     const char *sha256; /* of the weights file */
 } ut_model_record;
@@ -130,7 +130,7 @@ typedef struct ut_setting {
 
 typedef struct ut_conversation {
     ut_arena *arena;
-    const char *id;     /* the result's name, e.g. "calls/first" */
+    const char *id; /* the result's name, e.g. "calls/first" */
     struct {
         const char *file; /* path relative to the audio folder */
         const char *sha256;
@@ -138,7 +138,7 @@ typedef struct ut_conversation {
         int rate;
         int channels;
     } source;
-    const char *language; /* "en", or NULL when not recognised */
+    const char *language;  /* "en", or NULL when not recognised */
     const char **speakers; /* "SPEAKER_00" ... */
     size_t speaker_count;
     ut_utterance *utterances; /* by start time */
@@ -154,8 +154,8 @@ typedef struct ut_conversation {
 UT_MUST_CHECK ut_status ut_conversation_create(ut_conversation **conversation, ut_error *err);
 void ut_conversation_destroy(ut_conversation *conversation); /* NULL is fine */
 
-/* Adds to models, settings, notes (copies the strings). A second model of the same job, or setting of
- * the same name, replaces the first. */
+/* Adds to models, settings, notes (copies the strings). A second model of the same job, or setting
+ * of the same name, replaces the first. */
 UT_MUST_CHECK ut_status ut_conversation_add_model(ut_conversation *c, const char *job,
                                                   const char *name, const char *sha256);
 UT_MUST_CHECK ut_status ut_conversation_add_setting(ut_conversation *c, const char *name,

@@ -1,5 +1,5 @@
-/* The JSON form, reading: the document may have been edited by hand, so every member is checked and the
- * first thing wrong is named by its place. */
+/* The JSON form, reading: the document may have been edited by hand, so every member is checked and
+ * the first thing wrong is named by its place. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -24,11 +24,11 @@ static json_t *words(const ut_utterance *u)
     json_t *array = json_array();
     for (size_t i = 0; array && i < u->word_count; i++) {
         const ut_word *w = &u->words[i];
-        json_array_append_new(
-            array, json_pack("{s:s, s:o, s:o, s:o, s:s}", "text", w->text, "start",
-                             ut_json_seconds(w->start), "end", ut_json_seconds(w->end),
-                             "probability", ut_json_probability(w->probability), "timing",
-                             w->interpolated ? "interpolated" : "aligned"));
+        json_array_append_new(array,
+                              json_pack("{s:s, s:o, s:o, s:o, s:s}", "text", w->text, "start",
+                                        ut_json_seconds(w->start), "end", ut_json_seconds(w->end),
+                                        "probability", ut_json_probability(w->probability),
+                                        "timing", w->interpolated ? "interpolated" : "aligned"));
     }
     return array;
 }
@@ -56,11 +56,10 @@ static json_t *opinions(const ut_emotion *e)
     json_t *object = json_object();
     for (int i = 0; object && i < UT_EXPERTS; i++)
         if (e->opinions[i].present)
-            json_object_set_new(object, ut_expert_name((ut_expert)i),
-                                json_pack("{s:o, s:o}", "weight",
-                                          ut_json_probability(e->opinions[i].weight),
-                                          "probabilities",
-                                          probabilities(e->opinions[i].probabilities)));
+            json_object_set_new(
+                object, ut_expert_name((ut_expert)i),
+                json_pack("{s:o, s:o}", "weight", ut_json_probability(e->opinions[i].weight),
+                          "probabilities", probabilities(e->opinions[i].probabilities)));
     return object;
 }
 
@@ -69,10 +68,10 @@ static json_t *examples(const ut_emotion *e)
     json_t *array = json_array();
     for (size_t i = 0; array && i < e->example_count; i++) {
         const ut_example *x = &e->examples[i];
-        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:s}", "text", x->text, "label",
-                                               ut_emotion_name(x->label), "distance",
-                                               ut_json_probability(x->distance), "source",
-                                               x->source));
+        json_array_append_new(array,
+                              json_pack("{s:s, s:s, s:o, s:s}", "text", x->text, "label",
+                                        ut_emotion_name(x->label), "distance",
+                                        ut_json_probability(x->distance), "source", x->source));
     }
     return array;
 }
@@ -82,11 +81,10 @@ static json_t *cues(const ut_emotion *e)
     json_t *array = json_array();
     for (size_t i = 0; array && i < e->cue_count; i++) {
         const ut_cue *c = &e->cues[i];
-        json_array_append_new(array,
-                              json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", c->name, "text",
-                                        c->text, "value", ut_json_number(c->value), "relative",
-                                        ut_json_probability(c->relative), "effect",
-                                        ut_json_probability(c->effect)));
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", c->name, "text",
+                                               c->text, "value", ut_json_number(c->value),
+                                               "relative", ut_json_probability(c->relative),
+                                               "effect", ut_json_probability(c->effect)));
     }
     return array;
 }

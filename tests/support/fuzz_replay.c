@@ -1,5 +1,5 @@
-/* Runs a fuzz target over its seed corpus: what gcc builds and sanitizer runs do, where libFuzzer is not
- * linked. */
+/* Runs a fuzz target over its seed corpus: what gcc builds and sanitizer runs do, where libFuzzer
+ * is not linked. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

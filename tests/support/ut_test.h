@@ -1,7 +1,8 @@
 /* What every C test shares: cmocka in its include order, the way to test data, and a loud skip.
  *
- * Tests that need recordings or pulled weights call ut_test_data()/ut_test_model() and skip when they
- * get NULL; each skip prints one line "SKIP: ..." that the test run collects and shows at its end. */
+ * Tests that need recordings or pulled weights call ut_test_data()/ut_test_model() and skip when
+ * they get NULL; each skip prints one line "SKIP: ..." that the test run collects and shows at its
+ * end. */
 #ifndef UT_TEST_H
 #define UT_TEST_H
 
@@ -17,8 +18,8 @@
  * sources), or NULL if it is not there. Static storage, overwritten by the fourth next call. */
 const char *ut_test_data(const char *name);
 
-/* Folder of a pulled model in the hub's cache, by repository name ("Systran/faster-whisper-base"), or
- * NULL. $UNDERTONE_TEST_MODELS/<last part> wins when it is set. Storage as above. */
+/* Folder of a pulled model in the hub's cache, by repository name ("Systran/faster-whisper-base"),
+ * or NULL. $UNDERTONE_TEST_MODELS/<last part> wins when it is set. Storage as above. */
 const char *ut_test_model(const char *repository);
 
 /* Path of a file of this repository ("tests/golden/nn/data/x.npy"). Storage as above. */
