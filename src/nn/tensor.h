@@ -1,7 +1,7 @@
 /* Tensors as weights files hold them: a view of memory that somebody else owns.
  *
- * Row-major, the last dimension contiguous. Data need not be aligned (CTranslate2 files are not), so
- * kernels use unaligned loads and everything else goes through ut_tensor_to_f32(). */
+ * Row-major, the last dimension contiguous. Data need not be aligned (CTranslate2 files are not),
+ * so kernels use unaligned loads and everything else goes through ut_tensor_to_f32(). */
 #ifndef UT_NN_TENSOR_H
 #define UT_NN_TENSOR_H
 
@@ -10,7 +10,17 @@
 
 #include "undertone_status.h"
 
-typedef enum ut_dtype { UT_F32, UT_F16, UT_BF16, UT_F64, UT_I8, UT_I16, UT_I32, UT_I64, UT_U8 } ut_dtype;
+typedef enum ut_dtype {
+    UT_F32,
+    UT_F16,
+    UT_BF16,
+    UT_F64,
+    UT_I8,
+    UT_I16,
+    UT_I32,
+    UT_I64,
+    UT_U8
+} ut_dtype;
 
 enum { UT_RANK = 4 };
 

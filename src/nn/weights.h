@@ -1,9 +1,9 @@
 /* Weights files, opened read-only: safetensors, CTranslate2 binary (version 6), PyTorch checkpoints
  * (zip, and the older stream; tensors only, foreign objects skipped, nothing executed).
  *
- * The format is told by the contents. A ut_weights is immutable after opening and may be shared between
- * threads; its tensors point into the mapped file (or into memory it owns, where the file's bytes
- * cannot be used in place) and live as long as it. */
+ * The format is told by the contents. A ut_weights is immutable after opening and may be shared
+ * between threads; its tensors point into the mapped file (or into memory it owns, where the file's
+ * bytes cannot be used in place) and live as long as it. */
 #ifndef UT_NN_WEIGHTS_H
 #define UT_NN_WEIGHTS_H
 
@@ -28,8 +28,8 @@ const char *ut_weights_name(const ut_weights *weights, size_t index);
 const char *ut_weights_metadata(const ut_weights *weights, const char *key);
 const char *ut_weights_path(const ut_weights *weights);
 
-/* Binding: a table of {name in the file, member, shape}. `name` may hold one %d for the layer. A shape
- * of UT_ANY matches every size. All missing and misshapen tensors are reported together. */
+/* Binding: a table of {name in the file, member, shape}. `name` may hold one %d for the layer. A
+ * shape of UT_ANY matches every size. All missing and misshapen tensors are reported together. */
 #define UT_ANY ((int64_t)-1)
 typedef struct ut_binding {
     const char *name;

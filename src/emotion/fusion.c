@@ -1,0 +1,60 @@
+#include "emotion/fusion.h"
+
+#include <math.h>
+
+/* Talk is mostly neutral: the shares of DailyDialog's and MELD's development parts, averaged and
+ * rounded. The voice experts are trained on balanced classes, so their prior is flat. */
+static const float talk_prior[UT_EMOTIONS] = {0.08f, 0.12f, 0.10f, 0.60f, 0.10f};
+static const float flat_prior[UT_EMOTIONS] = {0.2f, 0.2f, 0.2f, 0.2f, 0.2f};
+
+const float *ut_expert_prior(ut_expert expert)
+{
+    bool flat = expert == UT_EXPERT_ACOUSTIC || expert == UT_EXPERT_RETRIEVAL;
+    return flat ? flat_prior : talk_prior;
+}
+
+float ut_opinion_information(ut_expert expert, const float p[UT_EMOTIONS])
+{
+    const float *prior = ut_expert_prior(expert);
+    float nats = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        if (p[i] > 1e-6f)
+            nats += p[i] * logf(p[i] / prior[i]);
+    return nats > 0 ? nats : 0;
+}
+
+void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
+             float probabilities[UT_EMOTIONS])
+{
+    /* An expert that says just what it always says keeps a tenth of its voice. */
+    const float least = 0.1f;
+    float total = 0;
+    for (int e = 0; e < UT_EXPERTS; e++) {
+        opinions[e].weight = 0;
+        if (!opinions[e].present)
+            continue;
+        float information = ut_opinion_information((ut_expert)e, opinions[e].probabilities);
+        float says = least + (1 - least) * (1 - expf(-2 * information));
+        opinions[e].weight = reliability[e] * says;
+        total += opinions[e].weight;
+    }
+    for (int e = 0; e < UT_EXPERTS && total > 0; e++)
+        opinions[e].weight /= total;
+    float logits[UT_EMOTIONS];
+    for (int i = 0; i < UT_EMOTIONS; i++) {
+        logits[i] = logf(talk_prior[i]);
+        for (int e = 0; e < UT_EXPERTS; e++) {
+            float p = fmaxf(opinions[e].probabilities[i], 1e-4f);
+            if (opinions[e].present)
+                logits[i] += opinions[e].weight * logf(p / ut_expert_prior((ut_expert)e)[i]);
+        }
+    }
+    float highest = logits[0];
+    for (int i = 1; i < UT_EMOTIONS; i++)
+        highest = fmaxf(highest, logits[i]);
+    float sum = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        sum += probabilities[i] = expf(logits[i] - highest);
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        probabilities[i] /= sum;
+}

@@ -1,0 +1,24 @@
+/* Fusing the experts' opinions into five probabilities.
+ *
+ * Logarithmic opinion pool (Genest and Zidek 1986): the log-probabilities are averaged with
+ * weights, then sharpened or flattened by one temperature. A weight is reliability times how much
+ * the expert has to say: an opinion that equals its own prior says nothing, so that words that
+ * carry no feeling do not drown a voice that does. Pure functions. */
+#ifndef UT_EMOTION_FUSION_H
+#define UT_EMOTION_FUSION_H
+
+#include "conversation/conversation.h"
+
+/* What an expert says when it knows nothing, by expert; sums to 1. */
+const float *ut_expert_prior(ut_expert expert);
+
+/* Nats by which an opinion departs from the expert's prior (Kullback-Leibler), at least 0. */
+float ut_opinion_information(ut_expert expert, const float p[UT_EMOTIONS]);
+
+/* reliability[expert] in [0, 1]; opinions that are absent are passed over. Writes the shares into
+ * opinions[].weight (sum 1) and the fused probabilities. Without any opinion: the prior, neutral
+ * foremost. */
+void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
+             float probabilities[UT_EMOTIONS]);
+
+#endif

@@ -1,0 +1,178 @@
+#include "emotion/judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "emotion/baseline.h"
+#include "emotion/explain.h"
+#include "emotion/fusion.h"
+
+enum { NEIGHBOURS = 5 };
+
+/* How far each expert is believed at its best. The voice experts were trained on acted clips, which
+ * real talk is not; retrieval votes over a few written examples. */
+static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 0.5f, 0.3f, 0.7f};
+
+typedef struct judging {
+    const ut_judge_models *models;
+    const ut_judge_options *options;
+    ut_conversation *c;
+    float (*text)[UT_EMOTIONS]; /* the text expert's opinion of each utterance */
+    ut_judge_turn *turns;
+    float *baselines; /* [speakers, voice_dim] */
+    size_t *baseline_counts;
+} judging;
+
+ut_judge_options ut_judge_defaults(void)
+{
+    return (ut_judge_options){true, true, true, true, 5};
+}
+
+static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
+{
+    const ut_judge_models *m = j->models;
+    if (!m->hear || !j->options->audio || u->voice.count != m->voice_dim ||
+        strcmp(u->voice.model, m->voice_model) != 0)
+        return;
+    const float *baseline = NULL;
+    if (u->speaker >= 0 && j->baseline_counts[u->speaker] >= (size_t)j->options->baseline)
+        baseline = j->baselines + (size_t)u->speaker * m->voice_dim;
+    m->hear(m->acoustic, u->voice.values, baseline, o->probabilities);
+    o->present = true;
+}
+
+/* Votes of the nearest examples, each by exp(-distance / 0.1): a tenth of cosine distance is what
+ * parts a paraphrase from a sentence on the same subject. */
+static void recall(const judging *j, ut_utterance *u, ut_opinion *o)
+{
+    const ut_judge_models *m = j->models;
+    if (!m->nearest || !j->options->retrieval || !j->options->text || !u->text_embedding.count)
+        return;
+    ut_example found[NEIGHBOURS];
+    size_t n = m->nearest(m->examples, u->text_embedding.model, u->text_embedding.values,
+                          u->text_embedding.count, NEIGHBOURS, found);
+    ut_example *kept = n ? UT_ARENA_NEW(j->c->arena, ut_example, n) : NULL;
+    if (!kept)
+        return;
+    float votes[UT_EMOTIONS];
+    float total = 0.5f;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        votes[i] = 0.1f;
+    for (size_t i = 0; i < n; i++) {
+        kept[i] = found[i];
+        float vote = expf((found[0].distance - found[i].distance) / 0.1f);
+        votes[found[i].label] += vote;
+        total += vote;
+    }
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        o->probabilities[i] = votes[i] / total;
+    o->present = true;
+    u->emotion.examples = kept;
+    u->emotion.example_count = n;
+}
+
+static void reliabilities(const ut_utterance *u, float r[UT_EXPERTS])
+{
+    float heard = (float)fmin(1.0, (u->end - u->start) / 1.5);
+    float understood = isfinite(u->text_confidence) ? u->text_confidence : 1;
+    memcpy(r, belief, sizeof belief);
+    r[UT_EXPERT_ACOUSTIC] *= 0.3f + 0.7f * heard;
+    r[UT_EXPERT_TEXT] *= understood;
+    r[UT_EXPERT_CONTEXT] *= understood;
+    float nearest = u->emotion.example_count ? u->emotion.examples[0].distance : 1;
+    r[UT_EXPERT_RETRIEVAL] *= understood * fmaxf(0, 1 - nearest / 0.8f);
+}
+
+static ut_status word_cues(const judging *j, ut_utterance *u, ut_error *err)
+{
+    const ut_judge_models *m = j->models;
+    if (!m->weigh || !u->emotion.opinions[UT_EXPERT_TEXT].present)
+        return UT_OK;
+    ut_judge_word words[UT_JUDGE_WORDS];
+    size_t n = m->weigh(m->text, u->text, u->emotion.label, words);
+    ut_cue *cues = n ? UT_ARENA_NEW(j->c->arena, ut_cue, n) : NULL;
+    if (n && !cues)
+        return ut_fail_memory(err, "emotion");
+    for (size_t i = 0; i < n; i++) {
+        const char *word = ut_arena_strdup(j->c->arena, words[i].text);
+        if (!word)
+            return ut_fail_memory(err, "emotion");
+        cues[i] = (ut_cue){word, "a word that moved the text's opinion", NAN, NAN, words[i].effect};
+    }
+    u->emotion.cues = cues;
+    u->emotion.cue_count = n;
+    return UT_OK;
+}
+
+static ut_status judge_one(const judging *j, size_t index, ut_error *err)
+{
+    ut_utterance *u = &j->c->utterances[index];
+    ut_emotion *e = &u->emotion;
+    *e = (ut_emotion){.present = true};
+    hear(j, u, &e->opinions[UT_EXPERT_ACOUSTIC]);
+    if (j->turns[index].text) {
+        ut_opinion *o = &e->opinions[UT_EXPERT_TEXT];
+        memcpy(o->probabilities, j->text[index], sizeof o->probabilities);
+        o->present = j->options->text;
+    }
+    if (j->models->follow && j->options->context && index > 0 && j->turns[index].text) {
+        ut_opinion *o = &e->opinions[UT_EXPERT_CONTEXT];
+        j->models->follow(j->models->context, j->turns, j->c->utterance_count, index,
+                          o->probabilities);
+        o->present = true;
+    }
+    recall(j, u, &e->opinions[UT_EXPERT_RETRIEVAL]);
+    float reliability[UT_EXPERTS];
+    reliabilities(u, reliability);
+    ut_fuse(e->opinions, reliability, e->probabilities);
+    e->label = UT_SAD;
+    for (int i = 1; i < UT_EMOTIONS; i++)
+        if (e->probabilities[i] > e->probabilities[e->label])
+            e->label = (ut_emotion_label)i;
+    UT_TRY(word_cues(j, u, err));
+    return ut_explain(j->c, u, err);
+}
+
+static void read_all(judging *j)
+{
+    const ut_judge_models *m = j->models;
+    for (size_t i = 0; i < j->c->utterance_count; i++) {
+        const ut_utterance *u = &j->c->utterances[i];
+        j->turns[i].speaker = u->speaker;
+        if (!m->read || !u->text[0])
+            continue;
+        j->turns[i].embedding = u->text_embedding.values;
+        j->turns[i].embedding_count = u->text_embedding.count;
+        m->read(m->text, u->text, u->text_embedding.values, u->text_embedding.count, j->text[i]);
+        j->turns[i].text = j->text[i];
+    }
+}
+
+ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *options,
+                   ut_conversation *c, ut_error *err)
+{
+    size_t n = c->utterance_count + 1;
+    size_t speakers = c->speaker_count + 1;
+    judging j = {.models = models, .options = options, .c = c};
+    j.text = calloc(n, sizeof *j.text);
+    j.turns = calloc(n, sizeof *j.turns);
+    j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
+    j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
+    ut_status status = UT_OK;
+    if (!j.text || !j.turns || !j.baselines || !j.baseline_counts)
+        status = ut_fail_memory(err, "emotion");
+    for (size_t s = 0; status == UT_OK && models->hear && s < c->speaker_count; s++)
+        j.baseline_counts[s] = ut_baseline_voice(c, (int)s, models->voice_model, models->voice_dim,
+                                                 j.baselines + s * models->voice_dim);
+    if (status == UT_OK)
+        read_all(&j);
+    for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
+        status = judge_one(&j, i, err);
+    free(j.text);
+    free(j.turns);
+    free(j.baselines);
+    free(j.baseline_counts);
+    return status;
+}

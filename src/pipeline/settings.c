@@ -1,0 +1,316 @@
+#include "pipeline/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/limits.h"
+
+#define ROW(member, kind, commands, low, high, choices, placeholder, help)                         \
+    {                                                                                              \
+#member, kind, offsetof(ut_settings, member), commands, low, high, choices, placeholder,   \
+            help                                                                                   \
+    }
+#define TEXT(member, commands, placeholder, help)                                                  \
+    ROW(member, 's', commands, 0, 0, NULL, placeholder, help)
+#define CHOICE(member, commands, choices, help)                                                    \
+    ROW(member, 's', commands, 0, 0, choices, choices, help)
+#define NUMBER(member, commands, low, high, help)                                                  \
+    ROW(member, 'i', commands, low, high, NULL, "N", help)
+#define FLAG(member, commands, help) ROW(member, 'b', commands, 0, 0, NULL, "", help)
+
+enum {
+    R = UT_COMMAND_RUN,
+    T = UT_COMMAND_TRANSCRIBE,
+    X = UT_COMMAND_EXTRACT,
+    A = UT_COMMAND_ANALYZE,
+    E = UT_COMMAND_EVALUATE
+};
+
+const ut_setting_row ut_setting_rows[] = {
+    TEXT(audio_dir, R | X, "DIR", "folder with the recordings"),
+    TEXT(output_dir, R | T | X | A, "DIR", "folder for the results"),
+    TEXT(ground_truth, R | E, "FILE", "labelled utterances to score against (JSON)"),
+    TEXT(evaluation_output, R | E, "FILE", "where the scores go (JSON; pictures beside it)"),
+    TEXT(predictions, E, "DIR", "folder with results to score"),
+    TEXT(asr_model, R | T, "NAME",
+         "recogniser: auto, none (voice only), whisper-base ..., or a folder"),
+    TEXT(language, R | T, "CODE", "spoken language, e.g. en; detected when absent"),
+    NUMBER(beam_size, R | T, 1, 8, "hypotheses kept while decoding (5)"),
+    CHOICE(vad_model, R | T, "auto|silero|bundled", "speech detection"),
+    CHOICE(speaker_model, R | T, "auto|resemblyzer|bundled", "voice comparison"),
+    NUMBER(num_speakers, R | T, 0, 32, "number of speakers; 0 estimates it"),
+    NUMBER(min_speakers, R | T, 0, 32, "at least so many speakers"),
+    NUMBER(max_speakers, R | T, 0, 32, "at most so many speakers"),
+    CHOICE(channels, R | T, "auto|mix|split", "two-channel recordings: split is one speaker each"),
+    TEXT(text_model, R | X, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
+    TEXT(modalities, R | A, "LIST", "any of audio,text,context"),
+    FLAG(no_retrieval, R | A, "labelled examples have no vote"),
+    FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),
+    TEXT(models_dir, R | T | X | A, "DIR", "bundled weights, if they lie elsewhere"),
+    NUMBER(jobs, R | T | X | A, 0, 256,
+           "recordings worked on at once; 0 takes every processor (1)"),
+    FLAG(quiet, R | T | X | A | E, "no progress"),
+    TEXT(config, R | T | X | A | E, "FILE", "settings in YAML, by these names"),
+    {0},
+};
+
+void ut_settings_default(ut_settings *settings)
+{
+    *settings = (ut_settings){.options = ut_options_default(),
+                              .asr_model = "auto",
+                              .text_model = "auto",
+                              .vad_model = "auto",
+                              .speaker_model = "auto",
+                              .channels = "auto",
+                              .modalities = "audio,text,context",
+                              .beam_size = 5,
+                              .jobs = 1};
+}
+
+const ut_setting_row *ut_settings_find(const char *name, size_t length)
+{
+    for (const ut_setting_row *row = ut_setting_rows; row->name; row++) {
+        size_t i = 0;
+        while (i < length && (name[i] == '-' ? '_' : name[i]) == row->name[i])
+            i++;
+        if (i == length && row->name[i] == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+    while (*choices) {
+        size_t n = strcspn(choices, "|");
+        if (n == length && strncmp(choices, value, n) == 0)
+            return true;
+        choices += n + (choices[n] == '|');
+    }
+    return false;
+}
+
+static ut_status set_integer(ut_settings *settings, const ut_setting_row *row, const char *value,
+                             const char *origin, ut_error *err)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(value, &end, 10);
+    if (end == value || *end || errno || number < row->low || number > row->high)
+        return ut_fail(err, UT_ERR_USAGE, "settings", "%s takes a number from %d to %d, not \"%s\"",
+                       origin, row->low, row->high, value);
+    *(int *)(void *)((char *)settings + row->member) = (int)number;
+    return UT_OK;
+}
+
+static ut_status set_flag(ut_settings *settings, const ut_setting_row *row, const char *value,
+                          const char *origin, ut_error *err)
+{
+    bool yes = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0 || strcmp(value, "1") == 0;
+    bool no = strcmp(value, "false") == 0 || strcmp(value, "no") == 0 || strcmp(value, "0") == 0;
+    if (!yes && !no)
+        return ut_fail(err, UT_ERR_USAGE, "settings", "%s is true or false, not \"%s\"", origin,
+                       value);
+    *(bool *)((char *)settings + row->member) = yes;
+    return UT_OK;
+}
+
+ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, const char *value,
+                          const char *origin, ut_arena *arena, ut_error *err)
+{
+    if (row->kind == 'i')
+        return set_integer(settings, row, value, origin, err);
+    if (row->kind == 'b')
+        return set_flag(settings, row, value, origin, err);
+    if (row->choices && !is_choice(row->choices, value))
+        return ut_fail(err, UT_ERR_USAGE, "settings", "%s is one of %s, not \"%s\"", origin,
+                       row->choices, value);
+    const char *copy = ut_arena_strdup(arena, value);
+    if (!copy)
+        return ut_fail_memory(err, "settings");
+    memcpy((char *)settings + row->member, &copy, sizeof copy);
+    return UT_OK;
+}
+
+static ut_status yaml_pair(ut_settings *settings, yaml_document_t *document, yaml_node_pair_t *pair,
+                           const char *path, ut_arena *arena, ut_error *err)
+{
+    yaml_node_t *key = yaml_document_get_node(document, pair->key);
+    yaml_node_t *value = yaml_document_get_node(document, pair->value);
+    int line = (int)key->start_mark.line + 1;
+    if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+        return ut_fail(err, UT_ERR_CONFIG, "settings",
+                       "%s, line %d: settings are lines of the form name: value", path, line);
+    const char *name = (const char *)key->data.scalar.value;
+    const ut_setting_row *row = ut_settings_find(name, strlen(name));
+    if (!row || strcmp(row->name, "config") == 0)
+        return ut_fail(err, UT_ERR_CONFIG, "settings",
+                       "%s, line %d: there is no setting \"%s\"; `undertone run --help` lists them",
+                       path, line, name);
+    char origin[512];
+    snprintf(origin, sizeof origin, "%s, line %d: %s", path, line, name);
+    ut_status status =
+        ut_settings_set(settings, row, (const char *)value->data.scalar.value, origin, arena, err);
+    return status == UT_ERR_USAGE && err ? (err->status = UT_ERR_CONFIG) : status;
+}
+
+ut_status ut_settings_read_yaml(ut_settings *settings, const char *path, ut_arena *arena,
+                                ut_error *err)
+{
+    char *text;
+    size_t length;
+    UT_TRY(ut_file_read(path, UT_LIMIT_CONFIG_BYTES, &text, &length, err));
+    yaml_parser_t parser;
+    yaml_document_t document;
+    if (!yaml_parser_initialize(&parser)) {
+        free(text);
+        return ut_fail_memory(err, "settings");
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+    ut_status status = UT_OK;
+    if (!yaml_parser_load(&parser, &document)) {
+        status = ut_fail(err, UT_ERR_CONFIG, "settings", "%s is not valid YAML: line %zu: %s", path,
+                         parser.problem_mark.line + 1,
+                         parser.problem ? parser.problem : "cannot be read");
+    } else {
+        yaml_node_t *root = yaml_document_get_root_node(&document);
+        if (root && root->type != YAML_MAPPING_NODE)
+            status = ut_fail(err, UT_ERR_CONFIG, "settings",
+                             "%s must hold lines of the form name: value", path);
+        for (yaml_node_pair_t *pair = root && status == UT_OK ? root->data.mapping.pairs.start
+                                                              : NULL;
+             pair && pair < root->data.mapping.pairs.top && status == UT_OK; pair++)
+            status = yaml_pair(settings, &document, pair, path, arena, err);
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    free(text);
+    return status;
+}
+
+ut_status ut_settings_read_environment(ut_settings *settings, ut_arena *arena, ut_error *err)
+{
+    for (const ut_setting_row *row = ut_setting_rows; row->name; row++) {
+        char name[64] = "UNDERTONE_";
+        size_t n = strlen(name);
+        for (const char *c = row->name; *c && n + 1 < sizeof name; c++)
+            name[n++] = (char)toupper((unsigned char)*c);
+        name[n] = 0;
+        const char *value = getenv(name);
+        if (value && *value)
+            UT_TRY(ut_settings_set(settings, row, value, name, arena, err));
+    }
+    return UT_OK;
+}
+
+/* One line of .env: `export ` in front, quotes around and a comment behind are taken off. */
+static ut_status dotenv_line(char *line, const char *path, int number, ut_error *err)
+{
+    while (isspace((unsigned char)*line))
+        line++;
+    if (!*line || *line == '#')
+        return UT_OK;
+    if (strncmp(line, "export ", 7) == 0)
+        line += 7;
+    char *equals = strchr(line, '=');
+    if (!equals || equals == line)
+        return ut_fail(err, UT_ERR_CONFIG, "settings", "%s, line %d is not KEY=value", path,
+                       number);
+    *equals = 0;
+    char *value = equals + 1;
+    if (*value == '"' || *value == '\'') {
+        char *end = strchr(value + 1, *value);
+        if (!end)
+            return ut_fail(err, UT_ERR_CONFIG, "settings", "%s, line %d: a quote is not closed",
+                           path, number);
+        *end = 0;
+        value++;
+    } else {
+        char *comment = strstr(value, " #");
+        if (comment)
+            *comment = 0;
+        for (char *end = value + strlen(value); end > value && isspace((unsigned char)end[-1]);)
+            *--end = 0;
+    }
+    if (setenv(line, value, 0) != 0)
+        return ut_fail(err, UT_ERR_CONFIG, "settings", "%s, line %d: bad name", path, number);
+    return UT_OK;
+}
+
+ut_status ut_settings_read_dotenv(const char *path, ut_error *err)
+{
+    if (!ut_file_exists(path))
+        return UT_OK;
+    char *text;
+    UT_TRY(ut_file_read(path, UT_LIMIT_CONFIG_BYTES, &text, NULL, err));
+    ut_status status = UT_OK;
+    int number = 1;
+    for (char *line = text; line && status == UT_OK; number++) {
+        char *next = strchr(line, '\n');
+        if (next)
+            *next++ = 0;
+        status = dotenv_line(line, path, number, err);
+        line = next;
+    }
+    free(text);
+    return status;
+}
+
+static ut_status read_modalities(const char *list, unsigned *out, ut_error *err)
+{
+    static const char *const names[] = {"audio", "text", "context"};
+    unsigned set = 0;
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        unsigned found = 0;
+        for (unsigned i = 0; i < 3; i++)
+            if (strlen(names[i]) == n && strncmp(names[i], p, n) == 0)
+                found = 1u << i;
+        if (!found)
+            return ut_fail(err, UT_ERR_USAGE, "settings",
+                           "modalities are any of audio,text,context, not \"%s\"", list);
+        set |= found;
+        p += n + (p[n] == ',');
+    }
+    if (!set)
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "modalities name at least one of "
+                       "audio,text,context");
+    *out = set;
+    return UT_OK;
+}
+
+ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
+{
+    ut_options *o = &settings->options;
+    o->asr_model = settings->asr_model;
+    o->text_model = settings->text_model;
+    o->vad_model = settings->vad_model;
+    o->speaker_model = settings->speaker_model;
+    o->models_dir = settings->models_dir;
+    o->language = settings->language;
+    o->beam_size = settings->beam_size;
+    o->num_speakers = settings->num_speakers;
+    o->min_speakers = settings->min_speakers;
+    o->max_speakers = settings->max_speakers;
+    o->retrieval = !settings->no_retrieval;
+    o->channels = strcmp(settings->channels, "mix") == 0     ? UT_CHANNELS_MIX
+                  : strcmp(settings->channels, "split") == 0 ? UT_CHANNELS_SPLIT
+                                                             : UT_CHANNELS_AUTO;
+    if (o->max_speakers && o->min_speakers > o->max_speakers)
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "min_speakers (%d) is more than max_speakers (%d)", o->min_speakers,
+                       o->max_speakers);
+    if (settings->ground_truth && !settings->evaluation_output)
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "ground_truth needs evaluation_output, the file for the scores");
+    return read_modalities(settings->modalities, &o->modalities, err);
+}
