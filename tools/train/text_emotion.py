@@ -1,0 +1,323 @@
+"""Trains the text emotion experts (one a sentence encoder) and the context expert.
+
+    python tools/train/text_emotion.py --data ../shared/data --minilm DIR --static models/text/static.safetensors \
+        --out models/text --cache DIR
+
+A text expert is a two-layer network on the sentence vector plus a linear model on hashed word n-grams (1 and 2 words of
+BERT's basic tokenizer). Corpora differ in how often they feel anything, so each has its own output bias while training;
+the bias and temperature that are shipped are fitted on MELD's development set together with the held-out fifth of
+DailyDialog, whose talk is mostly neutral as real calls are. The context expert sees the current turn and up to four before it. It
+is trained on out-of-fold opinions of the text experts. Test splits are never read.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import load_file, save_file
+from sklearn.metrics import confusion_matrix, f1_score, recall_score
+from tokenizers import normalizers, pre_tokenizers
+
+import text_corpora
+import text_minilm
+from text_cache import load_cache
+from text_static import static_embed
+
+LABELS = text_corpora.LABELS
+BUCKETS = 1 << 15
+HIDDEN = 192
+WINDOW = 4
+MAP = 32
+CONTEXT_HIDDEN = 48
+CORPORA = ["meld", "emorynlp", "dailydialog", "goemotions", "emocontext", "isear", "tweeteval"]
+WEIGHT = {"meld": 1.5, "emorynlp": 0.4, "dailydialog": 1.0, "goemotions": 0.6, "emocontext": 0.15, "isear": 0.3, "tweeteval": 0.3}
+
+
+def fnv1a(data):
+    h = 2166136261
+    for b in data:
+        h = ((h ^ b) * 16777619) & 0xFFFFFFFF
+    return h
+
+
+NORMALIZER = normalizers.BertNormalizer(lowercase=True)
+SPLITTER = pre_tokenizers.BertPreTokenizer()
+
+
+def words_of(text):
+    return [w for w, _ in SPLITTER.pre_tokenize_str(NORMALIZER.normalize_str(text))]
+
+
+def ngrams(text):
+    words = [w.encode() for w in words_of(text)]
+    out = [fnv1a(w) % BUCKETS for w in words]
+    out += [fnv1a(a + b" " + b) % BUCKETS for a, b in zip(words, words[1:])]
+    return out or [0]
+
+
+class Expert(torch.nn.Module):
+    def __init__(self, dim, corpora=len(CORPORA)):
+        super().__init__()
+        self.input = torch.nn.Linear(dim, HIDDEN)
+        self.output = torch.nn.Linear(HIDDEN, 5)
+        self.table = torch.nn.EmbeddingBag(BUCKETS, 5, mode="sum")
+        torch.nn.init.zeros_(self.table.weight)
+        self.corpus = torch.nn.Embedding(corpora, 5)
+        torch.nn.init.zeros_(self.corpus.weight)
+
+    def forward(self, x, ids, offsets, count, corpus=None):
+        h = F.dropout(F.relu(self.input(x)), 0.3, self.training)
+        z = self.output(h) + self.table(ids, offsets) / count.sqrt()[:, None]
+        return z if corpus is None else z + self.corpus(corpus)
+
+
+class Grams:
+    def __init__(self, texts):
+        lists = [ngrams(t) for t in texts]
+        self.flat = np.concatenate(lists)
+        self.starts = np.concatenate([[0], np.cumsum([len(l) for l in lists])])
+
+    def pick(self, rows):
+        n = self.starts[rows + 1] - self.starts[rows]
+        offsets = np.concatenate([[0], np.cumsum(n)[:-1]])
+        ids = self.flat[np.repeat(self.starts[rows] - offsets, n) + np.arange(n.sum())]
+        return torch.from_numpy(ids), torch.from_numpy(offsets), torch.from_numpy(n).float()
+
+
+def train_expert(vectors, grams, rows, labels, corpora, weights, epochs, seed):
+    torch.manual_seed(seed)
+    model = Expert(vectors.shape[1])
+    optimizer = torch.optim.AdamW([{"params": [p for n, p in model.named_parameters() if "table" not in n], "weight_decay": 1e-2},
+                                   {"params": model.table.parameters(), "weight_decay": 0.0, "lr": 2e-3}], lr=1e-3)
+    generator = np.random.default_rng(seed)
+    model.train()
+    for _ in range(epochs):
+        order = generator.permutation(len(rows))
+        for at in range(0, len(order), 512):
+            b = order[at : at + 512]
+            z = model(vectors[rows[b]], *grams.pick(rows[b]), torch.from_numpy(corpora[b]))
+            loss = F.cross_entropy(z, torch.from_numpy(labels[b]), reduction="none", label_smoothing=0.05)
+            w = torch.from_numpy(weights[b])
+            loss = (loss * w).sum() / w.sum() + 1e-5 * (model.table.weight ** 2).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return model.eval()
+
+
+@torch.no_grad()
+def logits_of(model, vectors, grams, rows):
+    return torch.cat([model(vectors[rows[i : i + 4096]], *grams.pick(rows[i : i + 4096])) for i in range(0, len(rows), 4096)])
+
+
+def fit_calibration(z, y, w):
+    """Temperature and bias that minimise weighted cross entropy."""
+    log_t, bias = torch.zeros(1, requires_grad=True), torch.zeros(5, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_t, bias], max_iter=200)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (F.cross_entropy(z * log_t.exp() + bias, y, reduction="none") * w).sum() / w.sum() + 1e-3 * (bias ** 2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return float(log_t.exp()), bias.detach()
+
+
+def ece(p, y, bins=15):
+    confidence, right = p.max(1), p.argmax(1) == y
+    total = 0.0
+    for lo in np.linspace(0, 1, bins, endpoint=False):
+        m = (confidence > lo) & (confidence <= lo + 1 / bins)
+        if m.any():
+            total += m.mean() * abs(right[m].mean() - confidence[m].mean())
+    return float(total)
+
+
+def scores(p, y):
+    g = p.argmax(1)
+    return {"weighted_f1": round(100 * f1_score(y, g, average="weighted"), 2),
+            "macro_f1": round(100 * f1_score(y, g, average="macro"), 2),
+            "uar": round(100 * recall_score(y, g, average="macro"), 2),
+            "ece": round(100 * ece(p, y), 2), "n": len(y),
+            "confusion": confusion_matrix(y, g, labels=range(5)).tolist()}
+
+
+def context_inputs(groups, log_p, embedding_map_rows):
+    """Per scored turn: indices of the current and previous turns (-1 absent) and same-speaker flags."""
+    index, same, position = [], [], []
+    for g in groups:
+        for i, t in enumerate(g):
+            row, flag = [t.at], [1.0]
+            for k in range(1, WINDOW + 1):
+                row.append(g[i - k].at if i >= k else -1)
+                flag.append(float(i >= k and g[i - k].speaker == t.speaker))
+            index.append(row), same.append(flag), position.append(i)
+    return np.array(index), np.array(same, dtype=np.float32)
+
+
+class Context(torch.nn.Module):
+    """Input per turn of the window: present, same speaker, log p [5], map of the embedding [MAP]."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.map = torch.nn.Linear(dim, MAP, bias=False)
+        self.hidden = torch.nn.Linear((WINDOW + 1) * (7 + MAP), CONTEXT_HIDDEN)
+        self.output = torch.nn.Linear(CONTEXT_HIDDEN, 5)
+        torch.nn.init.zeros_(self.output.weight)
+        torch.nn.init.zeros_(self.output.bias)
+
+    def forward(self, index, same, log_p, vectors):
+        present = (index >= 0).float()[:, :, None]
+        lp, v = log_p[index.clamp(min=0)], vectors[index.clamp(min=0)]
+        m = F.dropout(self.map(v), 0.2, self.training)
+        x = torch.cat([present, same[:, :, None], lp * present, m * present], 2).flatten(1)
+        h = F.dropout(F.relu(self.hidden(x)), 0.3, self.training)
+        return lp[:, 0] + self.output(h)
+
+
+def f16(t):
+    return t.detach().numpy().astype(np.float16)
+
+
+def save_expert(model, scale, bias, path, metadata):
+    table = model.table.weight.detach().numpy()
+    s = np.float32(max(np.abs(table).max(), 1e-6) / 127)
+    save_file({"input.weight": f16(model.input.weight), "input.bias": model.input.bias.detach().numpy(),
+               "output.weight": f16(model.output.weight), "output.bias": model.output.bias.detach().numpy(),
+               "ngram": np.clip(np.round(table / s), -127, 127).astype(np.int8), "ngram_scale": np.array([s]),
+               "scale": np.array([scale], dtype=np.float32), "prior": bias.numpy().astype(np.float32)}, path, metadata=metadata)
+
+
+PROBES = ["My phone number is five five five, zero one two three.", "Okay, thanks for calling. Have a nice day.", "Can I have your name please?",
+          "Sure, one moment, let me pull up your account.", "I ordered it on Tuesday and it has not arrived.", "okay", "Yes, that's correct.",
+          "This is ridiculous, I have been waiting for an hour!", "I am so sorry for your loss.", "I'm so happy, that's wonderful news!",
+          "I lost my job and I feel terrible.", "Oh my god, what was that?", "I'm not happy with this at all.", "Thank you for calling, how can I help you?",
+          "I miss him so much.", "Stop lying to me!", "The meeting starts at ten.", "I'm scared to open it."]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("data", "minilm", "cache"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--static", default="models/text/static.safetensors")
+    parser.add_argument("--out", default="models/text")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--folds", type=int, default=3)
+    a = parser.parse_args()
+    torch.set_num_threads(1)
+    out = Path(a.out)
+    turns, row_of, texts, minilm = load_cache(a.data, a.minilm, a.cache)
+    for i, t in enumerate(turns):
+        t.at = i
+    tokenizer = text_minilm.load_tokenizer(a.minilm)
+    static = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)])
+    grams = Grams(texts)
+    y = np.array([t.label for t in turns])
+    corpus = np.array([CORPORA.index(t.corpus) for t in turns])
+    split = np.array([t.split for t in turns])
+    weight = np.array([WEIGHT[t.corpus] for t in turns], dtype=np.float32)
+    train = np.flatnonzero((split == "train") & (y >= 0))
+    dev = {c: np.flatnonzero((split == "dev") & (corpus == CORPORA.index(c)) & (y >= 0)) for c in CORPORA}
+    tune = np.concatenate([dev["meld"], dev["dailydialog"]])
+    tune_w = torch.from_numpy(np.concatenate([np.ones(len(dev["meld"])), np.full(len(dev["dailydialog"]), 0.35 * len(dev["meld"]) / len(dev["dailydialog"]))])).float()
+    talk = np.isin(corpus, [0, 1, 2])
+    fold = np.array([text_corpora._hash(t.dialogue) % a.folds for t in turns])
+    report, opinions = {}, {}
+    licence = "research and non-commercial use only: see the card"
+    bert = text_minilm.Bert(a.minilm)
+    probe_grams = Grams(PROBES)
+    for name, array in (("minilm", minilm), ("static", static)):
+        v = torch.from_numpy(array)
+
+        def fit(rows, seed):
+            return train_expert(v, grams, row_of[rows], y[rows], corpus[rows], weight[rows], a.epochs, seed)
+
+        model = fit(train, text_corpora.SEED)
+        z = logits_of(model, v, grams, row_of[tune])
+        scale, bias = fit_calibration(z, torch.from_numpy(y[tune]), tune_w)
+        report[name] = {c: scores((logits_of(model, v, grams, row_of[d]) * scale + bias).softmax(1).numpy(), y[d]) for c, d in dev.items() if len(d)}
+        print(name, {c: (s["weighted_f1"], s["uar"], s["ece"]) for c, s in report[name].items()}, flush=True)
+        if name == "minilm":
+            pv = text_minilm.embed_texts(bert, tokenizer, PROBES)
+        else:
+            pv = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(PROBES, add_special_tokens=False)])
+        pz = (logits_of(model, torch.from_numpy(pv), probe_grams, np.arange(len(PROBES))) * scale + bias).softmax(1)
+        for text, p in zip(PROBES, pz):
+            print(f"  {LABELS[int(p.argmax())]:12s} {[round(float(q), 2) for q in p]} {text}")
+        save_expert(model, scale, bias, out / f"emotion-{name}.safetensors",
+                    {"encoder": name, "data": "GoEmotions, MELD, EmoryNLP, DailyDialog, EmoContext, ISEAR, TweetEval", "licence": licence,
+                     "labels": " ".join(LABELS), "meld_dev_weighted_f1": str(report[name]["meld"]["weighted_f1"]), "seed": str(text_corpora.SEED)})
+        # Opinions for the context expert: out of fold on training dialogues, the shipped model's on development.
+        lp = torch.zeros(len(turns), 5)
+        for k in range(a.folds):
+            m = fit(train[fold[train] != k], text_corpora.SEED + 1 + k)
+            rows = np.flatnonzero(talk & (fold == k) & (split == "train"))
+            lp[rows] = (logits_of(m, v, grams, row_of[rows]) * scale + bias).log_softmax(1)
+        rows = np.flatnonzero(talk & (split == "dev"))
+        lp[rows] = (logits_of(model, v, grams, row_of[rows]) * scale + bias).log_softmax(1)
+        opinions[name] = lp
+
+    groups = text_corpora.dialogues([t for t in turns if talk[t.at]])
+    index, same = context_inputs(groups, None, None)
+    current = index[:, 0]
+    keep = y[current] >= 0
+    index, same, current = index[keep], same[keep], current[keep]
+    log_p = torch.cat([opinions["minilm"], opinions["static"]])
+    both = torch.from_numpy(np.concatenate([minilm[row_of], static[row_of]]))
+    n = len(turns)
+    rows = np.flatnonzero(split[current] == "train")
+    w = torch.from_numpy(weight[current])
+    torch.manual_seed(text_corpora.SEED)
+    model = Context(both.shape[1])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=3e-2)
+    generator = np.random.default_rng(text_corpora.SEED)
+    same_t = torch.from_numpy(same)
+
+    def forward(which, shift):
+        i = torch.from_numpy(index[which])
+        return model(torch.where(i >= 0, i + shift, i), same_t[which], log_p, both)
+
+    for _ in range(6):
+        model.train()
+        for b in np.array_split(generator.permutation(rows), len(rows) // 256):
+            shift = torch.from_numpy(generator.integers(0, 2, (len(b), 1)) * n)
+            loss = F.cross_entropy(forward(b, shift), torch.from_numpy(y[current[b]]), reduction="none", label_smoothing=0.05)
+            loss = (loss * w[b]).sum() / w[b].sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    model.eval()
+    place = {c: np.flatnonzero((split[current] == "dev") & (corpus[current] == CORPORA.index(c))) for c in ("meld", "dailydialog", "emorynlp")}
+    both_rows = np.concatenate([place["meld"], place["dailydialog"]])
+    context = {}
+    with torch.no_grad():
+        z = torch.cat([forward(both_rows, 0), forward(both_rows, n)])
+        scale, bias = fit_calibration(z, torch.from_numpy(np.concatenate([y[current[both_rows]]] * 2)), torch.cat([tune_w, tune_w]))
+        for shift, name in ((0, "minilm"), (n, "static")):
+            for c, which in place.items():
+                p = (forward(which, shift) * scale + bias).softmax(1).numpy()
+                q = opinions[name][current[which]].softmax(1).numpy()
+                truth = y[current[which]]
+                s = scores(p, truth)
+                draws = []
+                for _ in range(500):
+                    r = generator.integers(0, len(truth), len(truth))
+                    draws.append(100 * (f1_score(truth[r], p[r].argmax(1), average="weighted") - f1_score(truth[r], q[r].argmax(1), average="weighted")))
+                s["gain_over_text_95"] = [round(float(np.percentile(draws, x)), 2) for x in (2.5, 50, 97.5)]
+                context[f"{name}/{c}"] = s
+                print("context", name, c, s["weighted_f1"], s["uar"], s["ece"], "gain", s["gain_over_text_95"])
+    save_file({"map.weight": f16(model.map.weight), "hidden.weight": f16(model.hidden.weight), "hidden.bias": model.hidden.bias.detach().numpy(),
+               "output.weight": f16(model.output.weight), "output.bias": model.output.bias.detach().numpy(),
+               "scale": np.array([scale], dtype=np.float32), "prior": bias.numpy().astype(np.float32)}, out / "context.safetensors",
+              metadata={"data": "MELD, EmoryNLP, DailyDialog", "licence": licence, "labels": " ".join(LABELS), "window": str(WINDOW)})
+    report["context"] = context
+    (Path(a.cache) / "report.json").write_text(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
