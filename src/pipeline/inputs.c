@@ -1,0 +1,138 @@
+#include "pipeline/inputs.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+
+typedef struct collector {
+    ut_arena *arena;
+    ut_input *items; /* on the heap until done */
+    size_t count, capacity;
+    bool (*wanted)(const char *name);
+    ut_error *err;
+} collector;
+
+static bool is_recording(const char *name)
+{
+    static const char *const endings[] = {".wav", ".wave", ".flac", ".ogg",  ".oga", ".opus",
+                                          ".mp3", ".m4a",  ".mp4",  ".webm", ".amr", ".wma",
+                                          ".aac", ".aif",  ".aiff", ".au",   ".caf", ".w64",
+                                          ".mkv", ".mov",  ".3gp",  ".avi"};
+    const char *ending = ut_path_ending(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_document(const char *name)
+{
+    return strcmp(ut_path_base(name), "conversation.json") == 0;
+}
+
+static ut_status add(collector *c, const char *path, const char *file)
+{
+    if (!ut_grow(&c->items, &c->capacity, c->count + 1, sizeof *c->items))
+        return ut_fail_memory(c->err, "inputs");
+    size_t stem = strlen(file) - strlen(ut_path_ending(file));
+    ut_input *item = &c->items[c->count++];
+    *item = (ut_input){ut_arena_strdup(c->arena, path), ut_arena_strdup(c->arena, file),
+                       ut_arena_strndup(c->arena, file, stem)};
+    return item->path && item->file && item->id ? UT_OK : ut_fail_memory(c->err, "inputs");
+}
+
+static ut_status add_folder(collector *c, const char *folder)
+{
+    ut_file_list list;
+    UT_TRY(ut_file_walk(folder, &list, c->err));
+    ut_status status = UT_OK;
+    for (size_t i = 0; i < list.count && status == UT_OK; i++) {
+        if (!c->wanted(list.names[i]))
+            continue;
+        char *path = ut_path_join(folder, list.names[i]);
+        status = path ? add(c, path, list.names[i]) : ut_fail_memory(c->err, "inputs");
+        free(path);
+    }
+    ut_file_list_free(&list);
+    return status;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const ut_input *x = a;
+    const ut_input *y = b;
+    int order = strcmp(x->id, y->id);
+    return order ? order : strcmp(x->file, y->file);
+}
+
+/* "a.wav" and "a.flac" would both be "a": then each keeps its ending. Two files of the same name
+ * from two folders cannot be told apart. */
+static ut_status settle_names(collector *c)
+{
+    if (c->count)
+        qsort(c->items, c->count, sizeof *c->items, by_id);
+    for (size_t i = 0; i < c->count;) {
+        size_t n = 1;
+        while (i + n < c->count && strcmp(c->items[i + n].id, c->items[i].id) == 0)
+            n++;
+        for (size_t k = i; n > 1 && k < i + n; k++) {
+            if (k > i && strcmp(c->items[k].file, c->items[k - 1].file) == 0)
+                return ut_fail(c->err, UT_ERR_USAGE, "inputs",
+                               "%s and %s would give results of the same name; analyse them in two "
+                               "runs",
+                               c->items[k - 1].path, c->items[k].path);
+        }
+        for (size_t k = i; n > 1 && k < i + n; k++)
+            c->items[k].id = c->items[k].file;
+        i += n;
+    }
+    return UT_OK;
+}
+
+static ut_status finish(collector *c, ut_status status, const char *what, const char *first,
+                        ut_inputs *inputs)
+{
+    if (status == UT_OK && c->count == 0)
+        status = ut_fail(c->err, UT_ERR_NOT_FOUND, "inputs", "%s holds no %s", first, what);
+    if (status == UT_OK) {
+        inputs->items = UT_ARENA_NEW(c->arena, ut_input, c->count);
+        inputs->count = c->count;
+        if (inputs->items)
+            memcpy(inputs->items, c->items, c->count * sizeof *c->items);
+        else
+            status = ut_fail_memory(c->err, "inputs");
+    }
+    free(c->items);
+    return status;
+}
+
+ut_status ut_inputs_recordings(ut_arena *arena, const char *const *paths, size_t count,
+                               ut_inputs *inputs, ut_error *err)
+{
+    collector c = {.arena = arena, .wanted = is_recording, .err = err};
+    ut_status status = UT_OK;
+    for (size_t i = 0; i < count && status == UT_OK; i++)
+        status = ut_file_is_dir(paths[i]) ? add_folder(&c, paths[i])
+                                          : add(&c, paths[i], ut_path_base(paths[i]));
+    if (status == UT_OK)
+        status = settle_names(&c);
+    return finish(&c, status, "recordings (WAV, FLAC, MP3, M4A ...)", count ? paths[0] : "nothing",
+                  inputs);
+}
+
+ut_status ut_inputs_documents(ut_arena *arena, const char *const *paths, size_t count,
+                              ut_inputs *inputs, ut_error *err)
+{
+    collector c = {.arena = arena, .wanted = is_document, .err = err};
+    ut_status status = UT_OK;
+    for (size_t i = 0; i < count && status == UT_OK; i++)
+        status = ut_file_is_dir(paths[i]) ? add_folder(&c, paths[i])
+                                          : add(&c, paths[i], ut_path_base(paths[i]));
+    return finish(&c, status, "conversation.json; run `undertone transcribe` first",
+                  count ? paths[0] : "nothing", inputs);
+}
