@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,6 +79,22 @@ void ut_buf_addf(ut_buf *buf, const char *format, ...)
     vsnprintf(buf->data + buf->length, (size_t)count + 1, format, arguments);
     va_end(arguments);
     buf->length += (size_t)count;
+}
+
+void ut_buf_add_fixed(ut_buf *buf, double value, int decimals)
+{
+    if (!(fabs(value) <= 1e9))
+        return;
+    long long scale = 1;
+    for (int i = 0; i < decimals; i++)
+        scale *= 10;
+    long long units = llround(value * (double)scale);
+    const char *sign = units < 0 ? "-" : "";
+    units = units < 0 ? -units : units;
+    if (decimals)
+        ut_buf_addf(buf, "%s%lld.%0*lld", sign, units / scale, decimals, units % scale);
+    else
+        ut_buf_addf(buf, "%s%lld", sign, units);
 }
 
 ut_status ut_buf_status(const ut_buf *buf)

@@ -25,6 +25,9 @@ void ut_buf_clear(ut_buf *buf);
 void ut_buf_add(ut_buf *buf, const void *bytes, size_t count);
 void ut_buf_adds(ut_buf *buf, const char *text);
 void ut_buf_addf(ut_buf *buf, const char *format, ...) UT_PRINTF(2, 3);
+/* `value` with 0 to 9 decimals and always a point, whatever the locale; nothing for NAN, for
+ * infinities and beyond +-1e9. */
+void ut_buf_add_fixed(ut_buf *buf, double value, int decimals);
 
 /* UT_OK, UT_ERR_MEMORY or UT_ERR_LIMIT. */
 UT_MUST_CHECK ut_status ut_buf_status(const ut_buf *buf);
