@@ -1,0 +1,180 @@
+/* Which prediction scores which truth, who belongs to whom, and what is wrong with a document. */
+#include "ut_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "eval/evaluate.h"
+
+static ut_conversation *conversation(const char *id, const char *file, size_t utterances)
+{
+    ut_conversation *c;
+    assert_int_equal(ut_conversation_create(&c, NULL), UT_OK);
+    c->id = id;
+    c->source.file = file;
+    c->utterances = UT_ARENA_NEW(c->arena, ut_utterance, utterances + 1);
+    return c;
+}
+
+static void utter(ut_conversation *c, double start, double end, ut_emotion_label label, float p,
+                  const char *text)
+{
+    ut_utterance *u = &c->utterances[c->utterance_count++];
+    *u = (ut_utterance){.start = start, .end = end, .speaker = -1, .text = text};
+    u->emotion.present = true;
+    u->emotion.label = label;
+    for (int k = 0; k < UT_EMOTIONS; k++)
+        u->emotion.probabilities[k] = k == (int)label ? p : (1 - p) / 4;
+}
+
+static ut_truth *truth_of(const char *text)
+{
+    ut_truth *truth = NULL;
+    ut_error err = {0};
+    if (ut_truth_parse(text, strlen(text), "gt.json", &truth, &err) != UT_OK)
+        fail_msg("%s", err.message);
+    return truth;
+}
+
+static void scores_by_overlap(void **state)
+{
+    (void)state;
+    ut_conversation *c = conversation("a", "a.wav", 4);
+    utter(c, 0, 3, UT_SAD, 0.6f, "one two");
+    utter(c, 3, 4, UT_ANGRY, 0.9f, "Three!");
+    utter(c, 10, 11, UT_HAPPY, 0.9f, "four");
+    utter(c, 20, 21, UT_HAPPY, 0.9f, "");
+    ut_truth *truth = truth_of(
+        "{\"a.wav\": ["
+        "{\"start\": 1, \"end\": 4, \"emotion\": \"sad\", \"text\": \"one two\"}," /* 2 s sad, 1 s
+                                                                                      angry */
+        "{\"start\": 2.5, \"end\": 4, \"emotion\": \"sad\", \"text\": \"three\"}," /* angry wins */
+        "{\"start\": 5, \"end\": 9, \"emotion\": \"happy\", \"text\": \"\"},"      /* missed */
+        "{\"start\": 9, \"end\": 10.5, \"emotion\": \"happy\", \"text\": \"five\"}]}");
+    const ut_conversation *all[] = {c};
+    ut_evaluation *e;
+    assert_int_equal(ut_evaluate(truth, all, 1, &e, NULL), UT_OK);
+    assert_int_equal(e->score_count, 4);
+    assert_int_equal(e->scores[0].predicted, UT_SAD);
+    assert_near(e->scores[0].probabilities[UT_SAD], (2 * 0.6 + 0.025) / 3, 1e-6);
+    assert_int_equal(e->scores[1].predicted, UT_ANGRY);
+    assert_int_equal(e->scores[2].predicted, UT_METRICS_MISSED);
+    assert_int_equal(e->scores[3].predicted, UT_HAPPY);
+    assert_int_equal(e->missed, 1);
+    assert_int_equal(e->extra, 1);
+    assert_near(e->emotions.accuracy, 0.5, 1e-12);
+    assert_int_equal(e->calibration.count, 3);
+    assert_int_equal(e->wer.reference_words, 4);
+    assert_int_equal(e->wer.substitutions, 1);
+    assert_near(ut_wer_rate(&e->wer), 0.25, 1e-12);
+
+    json_t *json = ut_evaluation_to_json(e);
+    assert_non_null(json);
+    assert_near(ut_json_number_or(json, "accuracy", -1), 0.5, 1e-12);
+    assert_int_equal(ut_json_number_or(json, "missed", -1), 1);
+    assert_int_equal(json_array_size(json_object_get(json, "scores")), 4);
+    json_decref(json);
+
+    ut_buf table;
+    ut_buf_init(&table, 0);
+    assert_int_equal(ut_evaluation_table(e, &table), UT_OK);
+    assert_non_null(strstr(table.data, "accuracy                   50.0 %"));
+    assert_non_null(strstr(table.data, "1 missed"));
+    for (char *line = table.data, *end; (end = strchr(line, '\n')); line = end + 1)
+        assert_true(end - line <= 80);
+    ut_buf_free(&table);
+    ut_evaluation_free(e);
+    ut_truth_free(truth);
+    ut_conversation_destroy(c);
+}
+
+static void finds_partners(void **state)
+{
+    (void)state;
+    ut_conversation *a = conversation("x/a", "x/a.wav", 1), *b = conversation("y/a", "y/a.wav", 1);
+    ut_conversation *d = conversation("z/d", "z/d.wav", 2);
+    utter(a, 0, 1, UT_SAD, 0.9f, "");
+    utter(b, 0, 1, UT_HAPPY, 0.9f, "");
+    utter(d, 0, 1, UT_ANGRY, 0.9f, "");
+    utter(d, 1, 9, UT_NEUTRAL, 0.9f, "");
+    const ut_conversation *all[] = {a, b, d};
+    ut_truth *truth = truth_of("{\"y/a.wav\": [{\"emotion\": \"happy\"}], "
+                               "\"d.wav\": [{\"emotion\": \"neutral\"}], "
+                               "\"a.wav\": [{\"emotion\": \"sad\"}]}");
+    ut_evaluation *e;
+    assert_int_equal(ut_evaluate(truth, all, 3, &e, NULL), UT_OK);
+    assert_int_equal(e->file_count, 2);
+    assert_near(e->emotions.accuracy, 1, 0);
+    /* "a.wav" might be either of two */
+    assert_int_equal(e->truth_without_conversation_count, 1);
+    assert_string_equal(e->truth_without_conversation[0], "a.wav");
+    assert_int_equal(e->conversations_without_truth_count, 1);
+    assert_string_equal(e->conversations_without_truth[0], "x/a.wav");
+    ut_evaluation_free(e);
+    ut_truth_free(truth);
+
+    truth = truth_of("{\"none.wav\": [{\"emotion\": \"sad\"}]}");
+    ut_error err;
+    assert_int_equal(ut_evaluate(truth, all, 3, &e, &err), UT_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "none.wav"));
+    ut_truth_free(truth);
+    ut_conversation_destroy(a);
+    ut_conversation_destroy(b);
+    ut_conversation_destroy(d);
+}
+
+static void refused(const char *text, const char *expected)
+{
+    ut_truth *truth;
+    ut_error err = {0};
+    assert_int_not_equal(ut_truth_parse(text, strlen(text), "gt.json", &truth, &err), UT_OK);
+    assert_non_null(strstr(err.message, "gt.json"));
+    if (!strstr(err.message, expected))
+        print_error("%s\n", err.message);
+    assert_non_null(strstr(err.message, expected));
+}
+
+static void names_what_is_wrong(void **state)
+{
+    (void)state;
+    refused("", "line 1");
+    refused("[]", "names recordings");
+    refused("{}", "names recordings");
+    refused("{\"a.wav\":\n 5}", "line 1: \"a.wav\": must be a list");
+    refused("{\"a.wav\": [{\"emotion\": \"sad\"}],\n\n\"b.wav\": []}", "line 3: \"b.wav\"");
+    refused("{\"a.wav\": [\n{\"start\": 0, \"end\": 1, \"emotion\": \"sad\"},\n"
+            "{\"start\": 0, \"end\": 1, \"emotion\": \"bored\"}]}",
+            "line 3: \"a.wav\", entry 2: emotion must be one of");
+    refused("{\"\\\"[,\": [{\"emotion\": \"sad\"}], \"b\": [\n\n\n{\"start\": 2, \"end\": 1, "
+            "\"emotion\": \"sad\"}]}",
+            "line 4: \"b\", entry 1: end must be later");
+    refused("{\"a\": [{\"start\": 2, \"emotion\": \"sad\"}]}", "only one of start and end");
+    refused("{\"a\": [{\"emotion\": \"sad\"}, {\"emotion\": \"sad\"}]}", "not its only entry");
+    refused("{\"a\": [{\"emotion\": \"sad\", \"txt\": \"x\"}]}", "member other than");
+    refused("{\"a\": [{\"emotion\": \"sad\", \"text\": 5}]}", "must be strings");
+    refused("{\"a\": [{\"start\": -1, \"end\": 1, \"emotion\": \"sad\"}]}", "seconds from 0");
+    refused("{\"a\": [7]}", "is no object");
+    refused("{\"\": [{\"emotion\": \"sad\"}]}", "has no name");
+}
+
+static void reads_the_sample(void **state)
+{
+    (void)state;
+    ut_truth *truth;
+    assert_int_equal(ut_truth_load(ut_test_source("data/ground_truth.json"), &truth, NULL), UT_OK);
+    assert_int_equal(truth->count, 1);
+    assert_true(truth->files[0].count > 10);
+    ut_truth_free(truth);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_by_overlap),
+        cmocka_unit_test(finds_partners),
+        cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(reads_the_sample),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
