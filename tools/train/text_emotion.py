@@ -36,6 +36,23 @@ CORPORA = ["meld", "emorynlp", "dailydialog", "goemotions", "emocontext", "isear
 WEIGHT = {"meld": 1.5, "emorynlp": 0.4, "dailydialog": 1.0, "goemotions": 0.6, "emocontext": 0.15, "isear": 0.3, "tweeteval": 0.3}
 
 
+# Words of courtesy count as joy in some corpora; in a call they are routine. GoEmotions rows with nothing but such labels
+# weigh little, and these sentences, written here, train as neutral talk.
+POLITE = {"gratitude", "approval", "caring", "optimism", "desire", "relief"}
+POLITE_WEIGHT = 0.1
+ROUTINE_WEIGHT = 6.0
+ROUTINE = [a + b for a in ("", "okay, ", "sure, ", "all right, ", "um, yes, ") for b in (
+    "thanks for calling.", "thank you for calling customer service.", "have a good day.", "have a nice evening, bye bye.",
+    "thank you, goodbye.", "thank you very much for your help.", "how may I help you today?", "what can I do for you?",
+    "can you spell your last name for me?", "my name is Sarah Miller.", "my account number is four four seven nine two.",
+    "the number is five five five eight one two six.", "my address is twelve Oak Street.", "my email is john at example dot com.",
+    "let me check that for you.", "give me one second please.", "please hold while I transfer you.", "I will send you a confirmation.",
+    "your appointment is on Friday at three.", "it will take three to five business days.", "is there anything else I can help you with?",
+    "no, that's all, thank you.", "that would be great, thank you.", "you're welcome.", "no problem.", "I see.", "that's right.",
+    "I'd like to change my reservation.", "I am calling about my order.", "I need to renew my policy.", "what is the date of birth on the account?",
+    "could you repeat that please?", "so the total comes to forty dollars.", "hello, this is Mark speaking.", "good morning.", "nice to meet you.")]
+
+
 def fnv1a(data):
     h = 2166136261
     for b in data:
@@ -72,6 +89,15 @@ class Expert(torch.nn.Module):
         h = F.dropout(F.relu(self.input(x)), 0.3, self.training)
         z = self.output(h) + self.table(ids, offsets) / count.sqrt()[:, None]
         return z if corpus is None else z + self.corpus(corpus)
+
+
+def turn_weight(t):
+    if t.original == "routine":
+        return ROUTINE_WEIGHT
+    polite = t.corpus == "goemotions" and set(t.original.split(",")) <= POLITE
+    # DailyDialog's partial training file was chosen for its emotions: half the weight of its natural part.
+    chosen = t.corpus == "dailydialog" and "train_partial" in t.dialogue
+    return WEIGHT[t.corpus] * (POLITE_WEIGHT if polite else 0.5 if chosen else 1.0)
 
 
 class Grams:
@@ -125,7 +151,7 @@ def fit_calibration(z, y, w):
         return loss
 
     optimizer.step(closure)
-    return float(log_t.exp()), bias.detach()
+    return float(log_t.detach().exp()), bias.detach()
 
 
 def ece(p, y, bins=15):
@@ -142,7 +168,7 @@ def scores(p, y):
     g = p.argmax(1)
     return {"weighted_f1": round(100 * f1_score(y, g, average="weighted"), 2),
             "macro_f1": round(100 * f1_score(y, g, average="macro"), 2),
-            "uar": round(100 * recall_score(y, g, average="macro"), 2),
+            "uar": round(100 * recall_score(y, g, average="macro", zero_division=0), 2),
             "ece": round(100 * ece(p, y), 2), "n": len(y),
             "confusion": confusion_matrix(y, g, labels=range(5)).tolist()}
 
@@ -197,7 +223,8 @@ PROBES = ["My phone number is five five five, zero one two three.", "Okay, thank
           "Sure, one moment, let me pull up your account.", "I ordered it on Tuesday and it has not arrived.", "okay", "Yes, that's correct.",
           "This is ridiculous, I have been waiting for an hour!", "I am so sorry for your loss.", "I'm so happy, that's wonderful news!",
           "I lost my job and I feel terrible.", "Oh my god, what was that?", "I'm not happy with this at all.", "Thank you for calling, how can I help you?",
-          "I miss him so much.", "Stop lying to me!", "The meeting starts at ten.", "I'm scared to open it."]
+          "I miss him so much.", "Stop lying to me!", "The meeting starts at ten.", "I'm scared to open it.",
+          "Thank you so much, you have been very helpful.", "Great, thanks, bye.", "Alright, take care.", "I am really disappointed with your service."]
 
 
 def main():
@@ -212,24 +239,28 @@ def main():
     torch.set_num_threads(1)
     out = Path(a.out)
     turns, row_of, texts, minilm = load_cache(a.data, a.minilm, a.cache)
+    tokenizer = text_minilm.load_tokenizer(a.minilm)
+    bert = text_minilm.Bert(a.minilm)
+    minilm = np.concatenate([minilm, text_minilm.embed_texts(bert, tokenizer, ROUTINE)])
+    row_of = np.concatenate([row_of, len(texts) + np.arange(len(ROUTINE))])
+    texts = texts + ROUTINE
+    turns += [text_corpora.Turn("dailydialog", "train", f"routine/{i}", 0, "", t, 3, "routine") for i, t in enumerate(ROUTINE)]
     for i, t in enumerate(turns):
         t.at = i
-    tokenizer = text_minilm.load_tokenizer(a.minilm)
     static = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)])
     grams = Grams(texts)
     y = np.array([t.label for t in turns])
     corpus = np.array([CORPORA.index(t.corpus) for t in turns])
     split = np.array([t.split for t in turns])
-    weight = np.array([WEIGHT[t.corpus] for t in turns], dtype=np.float32)
+    weight = np.array([turn_weight(t) for t in turns], dtype=np.float32)
     train = np.flatnonzero((split == "train") & (y >= 0))
     dev = {c: np.flatnonzero((split == "dev") & (corpus == CORPORA.index(c)) & (y >= 0)) for c in CORPORA}
     tune = np.concatenate([dev["meld"], dev["dailydialog"]])
     tune_w = torch.from_numpy(np.concatenate([np.ones(len(dev["meld"])), np.full(len(dev["dailydialog"]), 0.35 * len(dev["meld"]) / len(dev["dailydialog"]))])).float()
-    talk = np.isin(corpus, [0, 1, 2])
+    talk = np.isin(corpus, [0, 1, 2]) & np.array([t.original != "routine" for t in turns])
     fold = np.array([text_corpora._hash(t.dialogue) % a.folds for t in turns])
     report, opinions = {}, {}
     licence = "research and non-commercial use only: see the card"
-    bert = text_minilm.Bert(a.minilm)
     probe_grams = Grams(PROBES)
     for name, array in (("minilm", minilm), ("static", static)):
         v = torch.from_numpy(array)

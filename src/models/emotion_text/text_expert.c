@@ -1,0 +1,214 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "models/emotion_text/emotion_text.h"
+#include "nn/ops.h"
+#include "nn/weights.h"
+#include "text/normalize.h"
+
+enum { MAX_HIDDEN = 1024, MAX_CUE_WORDS = 48, MAX_CUE_TEXT = 4096 };
+
+struct ut_text_expert {
+    ut_weights *weights;
+    ut_tensor input, output;           /* [hidden, 384], [5, hidden] */
+    ut_tensor input_bias, output_bias; /* F32 */
+    ut_tensor ngram, ngram_scale;      /* I8 [buckets, 5], F32 [1] */
+    ut_tensor scale, prior;            /* calibration: p = softmax(logits * scale + prior) */
+    float calibration[UT_TEXT_LABELS + 1];
+    float bucket_scale;
+    float bias[MAX_HIDDEN];
+    float bias5[UT_TEXT_LABELS];
+};
+
+static ut_status bind(ut_text_expert *e, ut_error *err)
+{
+#define MEMBER(m) offsetof(ut_text_expert, m)
+    const ut_binding table[] = {
+        {"input.weight", MEMBER(input), 2, {UT_ANY, UT_TEXT_DIMENSIONS}, false},
+        {"input.bias", MEMBER(input_bias), 1, {UT_ANY}, false},
+        {"output.weight", MEMBER(output), 2, {UT_TEXT_LABELS, UT_ANY}, false},
+        {"output.bias", MEMBER(output_bias), 1, {UT_TEXT_LABELS}, false},
+        {"ngram", MEMBER(ngram), 2, {UT_ANY, UT_TEXT_LABELS}, false},
+        {"ngram_scale", MEMBER(ngram_scale), 1, {1}, false},
+        {"scale", MEMBER(scale), 1, {1}, false},
+        {"prior", MEMBER(prior), 1, {UT_TEXT_LABELS}, false},
+    };
+#undef MEMBER
+    ut_binder binder;
+    ut_binder_init(&binder, e->weights);
+    ut_bind(&binder, e, table, sizeof table / sizeof *table, 0);
+    UT_TRY(ut_binder_finish(&binder, err));
+    const int64_t hidden = e->input.shape[0];
+    if (hidden < 1 || hidden > MAX_HIDDEN || e->input_bias.shape[0] != hidden ||
+        e->output.shape[1] != hidden || e->ngram.dtype != UT_I8 || e->ngram.shape[0] < 1)
+        return ut_fail(err, UT_ERR_FORMAT, "emotion_text",
+                       "%s has tensors that do not fit together; install Undertone again",
+                       ut_weights_path(e->weights));
+    ut_tensor_to_f32(&e->input_bias, 0, (size_t)hidden, e->bias);
+    ut_tensor_to_f32(&e->output_bias, 0, UT_TEXT_LABELS, e->bias5);
+    ut_tensor_to_f32(&e->ngram_scale, 0, 1, &e->bucket_scale);
+    ut_tensor_to_f32(&e->scale, 0, 1, e->calibration);
+    ut_tensor_to_f32(&e->prior, 0, UT_TEXT_LABELS, e->calibration + 1);
+    return UT_OK;
+}
+
+ut_status ut_text_expert_open(const char *path, ut_text_expert **expert, ut_error *err)
+{
+    *expert = NULL;
+    ut_text_expert *e = calloc(1, sizeof *e);
+    if (!e)
+        return ut_fail_memory(err, "emotion_text");
+    ut_status status = ut_weights_open(path, &e->weights, err);
+    if (status == UT_OK)
+        status = bind(e, err);
+    if (status != UT_OK)
+        ut_text_expert_close(e);
+    else
+        *expert = e;
+    return status;
+}
+
+void ut_text_expert_close(ut_text_expert *e)
+{
+    if (!e)
+        return;
+    ut_weights_close(e->weights);
+    free(e);
+}
+
+static uint32_t fnv1a(uint32_t h, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        h = (h ^ (uint8_t)bytes[i]) * 16777619u;
+    return h;
+}
+
+static void add_bucket(const ut_text_expert *e, uint32_t h, float *sum)
+{
+    const size_t bucket = h % (uint32_t)e->ngram.shape[0];
+    const int8_t *row = (const int8_t *)e->ngram.data + bucket * UT_TEXT_LABELS;
+    for (int i = 0; i < UT_TEXT_LABELS; i++)
+        sum[i] += (float)row[i];
+}
+
+/* Adds the n-gram part: sum over words and pairs of words, over the root of their number. A text
+ * without words has bucket 0. */
+static ut_status add_ngrams(const ut_text_expert *e, const char *text, float *logits, ut_error *err)
+{
+    const uint32_t basis = 2166136261u;
+    float sum[UT_TEXT_LABELS] = {0};
+    size_t count = 0;
+    uint32_t pair = 0; /* state of the hash of "word " */
+    ut_buf words;
+    ut_buf_init(&words, 0);
+    ut_text_basic_words(text, strlen(text), true, &words);
+    if (ut_buf_status(&words) != UT_OK) {
+        ut_buf_free(&words);
+        return ut_fail_memory(err, "emotion_text");
+    }
+    const char *data = ut_buf_text(&words);
+    for (size_t at = 0; at < words.length;) {
+        const char *end = memchr(data + at, '\n', words.length - at);
+        size_t n = (size_t)(end - data) - at;
+        if (at > 0) {
+            add_bucket(e, fnv1a(pair, data + at, n), sum);
+            count++;
+        }
+        uint32_t h = fnv1a(basis, data + at, n);
+        add_bucket(e, h, sum);
+        count++;
+        pair = fnv1a(h, " ", 1);
+        at += n + 1;
+    }
+    ut_buf_free(&words);
+    if (count == 0) {
+        add_bucket(e, 0, sum);
+        count = 1;
+    }
+    for (int i = 0; i < UT_TEXT_LABELS; i++)
+        logits[i] += e->bucket_scale * sum[i] / sqrtf((float)count);
+    return UT_OK;
+}
+
+ut_status ut_text_expert_classify(const ut_text_expert *e, const char *text, const float *embedding,
+                                  float *p, ut_error *err)
+{
+    float hidden[MAX_HIDDEN];
+    ut_linear(hidden, embedding, 1, &e->input, e->bias);
+    ut_relu(hidden, (size_t)e->input.shape[0]);
+    ut_linear(p, hidden, 1, &e->output, e->bias5);
+    UT_TRY(add_ngrams(e, text, p, err));
+    for (int i = 0; i < UT_TEXT_LABELS; i++)
+        p[i] = p[i] * e->calibration[0] + e->calibration[1 + i];
+    ut_softmax(p, UT_TEXT_LABELS, 1, UT_TEXT_LABELS);
+    return UT_OK;
+}
+
+static float log_odds(float p)
+{
+    const float tiny = 1e-6f;
+    p = p < tiny ? tiny : p > 1 - tiny ? 1 - tiny : p;
+    return logf(p / (1 - p));
+}
+
+/* White-space separated words of the text; their number. */
+static size_t find_words(const char *text, size_t length, ut_text_cue *words)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < length && count < MAX_CUE_WORDS;) {
+        while (at < length && strchr(" \t\r\n", text[at]))
+            at++;
+        size_t start = at;
+        while (at < length && !strchr(" \t\r\n", text[at]))
+            at++;
+        if (at > start)
+            words[count++] = (ut_text_cue){start, at - start, 0};
+    }
+    return count;
+}
+
+static int stronger(const void *a, const void *b)
+{
+    const ut_text_cue *x = a;
+    const ut_text_cue *y = b;
+    const float fx = fabsf(x->effect);
+    const float fy = fabsf(y->effect);
+    if (fx != fy)
+        return fx < fy ? 1 : -1;
+    return x->start < y->start ? -1 : 1;
+}
+
+ut_status ut_text_expert_cues(const ut_text_expert *e, const char *text, const float *embedding,
+                              int label, ut_text_embed embed, void *context, ut_text_cue *cues,
+                              size_t maximum, size_t *count, ut_error *err)
+{
+    ut_text_cue words[MAX_CUE_WORDS];
+    char rest[MAX_CUE_TEXT];
+    float vector[UT_TEXT_DIMENSIONS];
+    float p[UT_TEXT_LABELS];
+    *count = 0;
+    if (label < 0 || label >= UT_TEXT_LABELS)
+        return ut_fail(err, UT_ERR_USAGE, "emotion_text", "label %d is none of the five", label);
+    size_t length = strnlen(text, sizeof rest - 1);
+    size_t n = find_words(text, length, words);
+    UT_TRY(ut_text_expert_classify(e, text, embedding, p, err));
+    const float whole = log_odds(p[label]);
+    for (size_t i = 0; i < n; i++) {
+        const size_t after = words[i].start + words[i].length;
+        memcpy(rest, text, words[i].start);
+        memcpy(rest + words[i].start, text + after, length - after);
+        rest[length - words[i].length] = 0;
+        if (embed)
+            UT_TRY(embed(context, rest, vector, err));
+        UT_TRY(ut_text_expert_classify(e, rest, embed ? vector : embedding, p, err));
+        words[i].effect = whole - log_odds(p[label]);
+    }
+    qsort(words, n, sizeof *words, stronger);
+    *count = n < maximum ? n : maximum;
+    if (*count > 0)
+        memcpy(cues, words, *count * sizeof *words);
+    return UT_OK;
+}
