@@ -1,0 +1,54 @@
+"""Pooled features of every clip out of Whisper's encoder: mean and deviation over the clip's own frames, layer by layer.
+
+Three ways of cutting a clip are pooled: its speech, the whole clip, and a random part of its speech; a segmenter will
+sometimes cut as badly. The encoder runs in bf16, which halves the time; pooling averages its rounding out.
+"""
+import os
+import time
+
+import numpy as np
+import torch
+
+import voice_data
+from voice_encoder import Encoder
+
+FRAME = 320  # samples in an encoder frame (50 a second)
+CUTS = ("speech", "whole", "part")
+
+
+def pool(layers, t0, t1):
+    """[L, 2, d]: mean and population deviation over frames t0 <= t < t1."""
+    x = torch.stack([y[t0:max(t1, t0 + 1)] for y in layers])
+    return torch.stack([x.mean(1), x.std(1, correction=0)], 1)
+
+
+def extract(clips, chosen, encoder, rng, augment, alone):
+    out = {}
+    for pcm, held in voice_data.windows(clips, chosen, rng, augment, alone):
+        layers = [y[0] for y in encoder(torch.from_numpy(pcm)[None])]
+        for i, at in held:
+            c = clips[i]
+            length = rng.uniform(0.5, 1.0) * (c.end - c.start)
+            a = c.start + rng.uniform(0, 1) * (c.end - c.start - length)
+            spans = (c.start, c.end), (0, len(c.pcm)), (a, a + length)
+            out[i] = np.stack([pool(layers, int((at + s) / FRAME), min(1500, round((at + e) / FRAME))).numpy()
+                               for s, e in spans]).astype(np.float16)
+    index = np.array(sorted(out))
+    return index, np.stack([out[i] for i in index])
+
+
+def cached(clips, whisper, upto, cache, seed, augment, alone=False, every=1):
+    """(index [n], features [n, CUTS, L, 2, d]), from the cache folder where it has been made before."""
+    kind = ("alone" if alone else "together") + ("_augmented" if augment else "_clean")
+    path = os.path.join(cache, f"{os.path.basename(os.path.normpath(whisper))}_{kind}_{every}_{seed}.npz")
+    if not os.path.exists(path):
+        os.makedirs(cache, exist_ok=True)
+        start = time.time()
+        index, x = extract(clips, list(range(0, len(clips), every)), Encoder(whisper, upto),
+                           np.random.default_rng(seed), augment, alone)
+        with open(path + ".part", "wb") as f:
+            np.savez(f, index=index, x=x)
+        os.replace(path + ".part", path)
+        print(f"{path}: {len(index)} clips, {time.time() - start:.0f} s", flush=True)
+    with np.load(path) as z:
+        return z["index"], z["x"]
