@@ -173,16 +173,17 @@ def scores(p, y):
             "confusion": confusion_matrix(y, g, labels=range(5)).tolist()}
 
 
-def context_inputs(groups, log_p, embedding_map_rows):
+def context_inputs(groups):
     """Per scored turn: indices of the current and previous turns (-1 absent) and same-speaker flags."""
-    index, same, position = [], [], []
+    index, same = [], []
     for g in groups:
         for i, t in enumerate(g):
             row, flag = [t.at], [1.0]
             for k in range(1, WINDOW + 1):
                 row.append(g[i - k].at if i >= k else -1)
                 flag.append(float(i >= k and g[i - k].speaker == t.speaker))
-            index.append(row), same.append(flag), position.append(i)
+            index.append(row)
+            same.append(flag)
     return np.array(index), np.array(same, dtype=np.float32)
 
 
@@ -217,6 +218,33 @@ def save_expert(model, scale, bias, path, metadata):
                "output.weight": f16(model.output.weight), "output.bias": model.output.bias.detach().numpy(),
                "ngram": np.clip(np.round(table / s), -127, 127).astype(np.int8), "ngram_scale": np.array([s]),
                "scale": np.array([scale], dtype=np.float32), "prior": bias.numpy().astype(np.float32)}, path, metadata=metadata)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def stored_expert(w, vectors, texts):
+    """A saved text expert applied to vectors and texts; the reference for the C code."""
+    h = np.maximum(vectors @ w["input.weight"].astype(np.float32).T + w["input.bias"], 0)
+    z = h @ w["output.weight"].astype(np.float32).T + w["output.bias"]
+    for i, t in enumerate(texts):
+        g = ngrams(t)
+        z[i] += w["ngram_scale"][0] * w["ngram"][g].astype(np.float32).sum(0) / np.sqrt(len(g))
+    return softmax(z * w["scale"][0] + w["prior"])
+
+
+def stored_context(w, index, same, p, vectors):
+    """A saved context expert; index [n, window + 1] into p and vectors, -1 where there is no turn."""
+    log_p = np.log(np.maximum(p, 1e-6))
+    mapped = vectors @ w["map.weight"].astype(np.float32).T
+    present = (index >= 0).astype(np.float32)[:, :, None]
+    at = np.maximum(index, 0)
+    x = np.concatenate([present, same[:, :, None], log_p[at] * present, mapped[at] * present], 2).reshape(len(index), -1)
+    h = np.maximum(x @ w["hidden.weight"].astype(np.float32).T + w["hidden.bias"], 0)
+    z = h @ w["output.weight"].astype(np.float32).T + w["output.bias"] + log_p[index[:, 0]]
+    return softmax(z * w["scale"][0] + w["prior"])
 
 
 PROBES = ["My phone number is five five five, zero one two three.", "Okay, thanks for calling. Have a nice day.", "Can I have your name please?",
@@ -294,7 +322,7 @@ def main():
         opinions[name] = lp
 
     groups = text_corpora.dialogues([t for t in turns if talk[t.at]])
-    index, same = context_inputs(groups, None, None)
+    index, same = context_inputs(groups)
     current = index[:, 0]
     keep = y[current] >= 0
     index, same, current = index[keep], same[keep], current[keep]
