@@ -1,0 +1,11 @@
+# Run as a script: writes OUT, a C file that holds each of the FILES as ut_asset_<name> with '.' as '_', ended by a zero byte.
+set(text "/* Made from web/report at build time. */\n#include \"report/assets.h\"\n")
+separate_arguments(files UNIX_COMMAND "${FILES}")
+foreach(file ${files})
+    get_filename_component(name ${file} NAME)
+    string(REPLACE "." "_" name ${name})
+    file(READ ${file} hex HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+    string(APPEND text "const unsigned char ut_asset_${name}[] = {${bytes}0};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,92 @@
+/* The page holds everything escaped and nothing from elsewhere; what a browser makes of it is
+ * checked in tests/e2e/test_report_page.py with the file written here. */
+#include "ut_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "report/html.h"
+#include "synthetic.h"
+
+static size_t count_of(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, what)); text += strlen(what))
+        n++;
+    return n;
+}
+
+static void holds_the_conversation_safely(void **state)
+{
+    (void)state;
+    ut_conversation *c = synthetic(16);
+    c->id = "</title><b>\"x\"";
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    ut_error err;
+    assert_int_equal(ut_report_html(c, NULL, &out, &err), UT_OK);
+    assert_int_equal(count_of(out.data, "</script>"), 2); /* data, script */
+    assert_int_equal(count_of(out.data, "</title>"), 1);
+    assert_int_equal(count_of(out.data, "http://"), 1); /* the SVG name space */
+    assert_int_equal(count_of(out.data, "https://"), 0);
+    assert_null(strstr(out.data, "\xE2\x80\xA8"));
+    const char *data = strstr(out.data, "id=\"data\">") + strlen("id=\"data\">");
+    json_t *json;
+    assert_int_equal(
+        ut_json_parse(data, (size_t)(strstr(data, "</script>") - data), "page", &json, &err),
+        UT_OK);
+    json_t *u = json_array_get(json_object_get(json, "utterances"), 2);
+    assert_string_equal(ut_json_string_or(u, "text", ""), c->utterances[2].text);
+    json_decref(json);
+    ut_buf_free(&out);
+    ut_conversation_destroy(c);
+}
+
+static void embeds_the_recording(void **state)
+{
+    (void)state;
+    ut_conversation *c = synthetic(2);
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    ut_html_audio audio = {"abc", 3, "audio/ogg"};
+    assert_int_equal(ut_report_html(c, &audio, &out, NULL), UT_OK);
+    assert_non_null(strstr(out.data, "src=\"data:audio/ogg;base64,YWJj\""));
+    ut_buf_free(&out);
+    ut_buf_init(&out, 1000);
+    ut_error err;
+    assert_int_equal(ut_report_html(c, NULL, &out, &err), UT_ERR_LIMIT);
+    ut_buf_free(&out);
+    ut_conversation_destroy(c);
+}
+
+/* For the browser's test and for looking at: build/report-example.html, -long.html. */
+static void writes_examples(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {24, 800};
+    const char *const names[] = {"report-example.html", "report-example-long.html"};
+    const char *folder = getenv("UT_BUILD_DIR");
+    for (size_t i = 0; i < 2 && folder; i++) {
+        ut_conversation *c = synthetic(sizes[i]);
+        ut_buf out;
+        ut_buf_init(&out, 0);
+        assert_int_equal(ut_report_html(c, NULL, &out, NULL), UT_OK);
+        char *path = ut_path_join(folder, names[i]);
+        assert_int_equal(ut_file_write(path, out.data, out.length, NULL), UT_OK);
+        free(path);
+        ut_buf_free(&out);
+        ut_conversation_destroy(c);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(holds_the_conversation_safely),
+        cmocka_unit_test(embeds_the_recording),
+        cmocka_unit_test(writes_examples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
