@@ -187,6 +187,16 @@ def context_inputs(groups):
     return np.array(index), np.array(same, dtype=np.float32)
 
 
+def bootstrap_gain(p, q, truth, generator, draws=500):
+    """2.5, 50 and 97.5 percentiles of the gain of p over q in weighted F1, in points."""
+    gains = []
+    for _ in range(draws):
+        r = generator.integers(0, len(truth), len(truth))
+        gains.append(100 * (f1_score(truth[r], p[r].argmax(1), average="weighted")
+                            - f1_score(truth[r], q[r].argmax(1), average="weighted")))
+    return [round(float(np.percentile(gains, x)), 2) for x in (2.5, 50, 97.5)]
+
+
 class Context(torch.nn.Module):
     """Input per turn of the window: present, same speaker, log p [5], map of the embedding [MAP]."""
 
@@ -331,45 +341,59 @@ def main():
     n = len(turns)
     rows = np.flatnonzero(split[current] == "train")
     w = torch.from_numpy(weight[current])
-    torch.manual_seed(text_corpora.SEED)
-    model = Context(both.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=3e-2)
+    same_t, index_t, target = torch.from_numpy(same), torch.from_numpy(index), torch.from_numpy(y[current])
     generator = np.random.default_rng(text_corpora.SEED)
-    same_t = torch.from_numpy(same)
 
-    def forward(which, shift):
-        i = torch.from_numpy(index[which])
-        return model(torch.where(i >= 0, i + shift, i), same_t[which], log_p, both)
+    def forward(net, which, shift, alone=False):
+        i, flags = index_t[which], same_t[which]
+        if alone:
+            i, flags = i.clone(), flags.clone()
+            i[:, 1:], flags[:, 1:] = -1, 0
+        return net(torch.where(i >= 0, i + shift, i), flags, log_p, both)
 
-    for _ in range(6):
-        model.train()
-        for b in np.array_split(generator.permutation(rows), len(rows) // 256):
-            shift = torch.from_numpy(generator.integers(0, 2, (len(b), 1)) * n)
-            loss = F.cross_entropy(forward(b, shift), torch.from_numpy(y[current[b]]), reduction="none", label_smoothing=0.05)
-            loss = (loss * w[b]).sum() / w[b].sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    model.eval()
+    def fit_context(alone):
+        torch.manual_seed(text_corpora.SEED)
+        order = np.random.default_rng(text_corpora.SEED)
+        net = Context(both.shape[1])
+        optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=3e-2)
+        for _ in range(6):
+            for b in np.array_split(order.permutation(rows), len(rows) // 256):
+                shift = torch.from_numpy(order.integers(0, 2, (len(b), 1)) * n)
+                loss = F.cross_entropy(forward(net, b, shift, alone), target[b], reduction="none", label_smoothing=0.05)
+                loss = (loss * w[b]).sum() / w[b].sum()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        return net.eval()
+
+    model = fit_context(False)
+    # The same network without the turns before: what of the gain is context, and not the tuning to conversations.
+    control = fit_context(True)
     place = {c: np.flatnonzero((split[current] == "dev") & (corpus[current] == CORPORA.index(c))) for c in ("meld", "dailydialog", "emorynlp")}
     both_rows = np.concatenate([place["meld"], place["dailydialog"]])
     context = {}
-    with torch.no_grad():
-        z = torch.cat([forward(both_rows, 0), forward(both_rows, n)])
-        scale, bias = fit_calibration(z, torch.from_numpy(np.concatenate([y[current[both_rows]]] * 2)), torch.cat([tune_w, tune_w]))
-        for shift, name in ((0, "minilm"), (n, "static")):
-            for c, which in place.items():
-                p = (forward(which, shift) * scale + bias).softmax(1).numpy()
-                q = opinions[name][current[which]].softmax(1).numpy()
-                truth = y[current[which]]
-                s = scores(p, truth)
-                draws = []
-                for _ in range(500):
-                    r = generator.integers(0, len(truth), len(truth))
-                    draws.append(100 * (f1_score(truth[r], p[r].argmax(1), average="weighted") - f1_score(truth[r], q[r].argmax(1), average="weighted")))
-                s["gain_over_text_95"] = [round(float(np.percentile(draws, x)), 2) for x in (2.5, 50, 97.5)]
-                context[f"{name}/{c}"] = s
-                print("context", name, c, s["weighted_f1"], s["uar"], s["ece"], "gain", s["gain_over_text_95"])
+    calibrated = np.concatenate([y[current[both_rows]]] * 2)
+
+    @torch.no_grad()
+    def calibrate(net, alone):
+        z = torch.cat([forward(net, both_rows, 0, alone), forward(net, both_rows, n, alone)])
+        return fit_calibration(z, torch.from_numpy(calibrated), torch.cat([tune_w, tune_w]))
+
+    scale, bias = calibrate(model, False)
+    control_scale, control_bias = calibrate(control, True)
+    for shift, name in ((0, "minilm"), (n, "static")):
+        for c, which in place.items():
+            with torch.no_grad():
+                p = (forward(model, which, shift) * scale + bias).softmax(1).numpy()
+                alone = (forward(control, which, shift, True) * control_scale + control_bias).softmax(1).numpy()
+            truth = y[current[which]]
+            s = scores(p, truth)
+            s["alone"] = scores(alone, truth)
+            for key, q in (("gain_over_text_95", opinions[name][current[which]].numpy()), ("gain_over_alone_95", alone)):
+                s[key] = bootstrap_gain(p, q, truth, generator)
+            context[f"{name}/{c}"] = s
+            print("context", name, c, s["weighted_f1"], s["uar"], s["ece"], "gain over text", s["gain_over_text_95"],
+                  "over itself without the turns before", s["gain_over_alone_95"])
     save_file({"map.weight": f16(model.map.weight), "hidden.weight": f16(model.hidden.weight), "hidden.bias": model.hidden.bias.detach().numpy(),
                "output.weight": f16(model.output.weight), "output.bias": model.output.bias.detach().numpy(),
                "scale": np.array([scale], dtype=np.float32), "prior": bias.numpy().astype(np.float32)}, out / "context.safetensors",
