@@ -30,6 +30,7 @@ LABELS = text_corpora.LABELS
 BUCKETS = 1 << 15
 HIDDEN = 192
 WINDOW = 4
+TALK_EPOCHS = 4
 MAP = 32
 CONTEXT_HIDDEN = 48
 CORPORA = ["meld", "emorynlp", "dailydialog", "goemotions", "emocontext", "isear", "tweeteval"]
@@ -120,17 +121,22 @@ def train_expert(vectors, grams, rows, labels, corpora, weights, epochs, seed):
                                    {"params": model.table.parameters(), "weight_decay": 0.0, "lr": 2e-3}], lr=1e-3)
     generator = np.random.default_rng(seed)
     model.train()
-    for _ in range(epochs):
-        order = generator.permutation(len(rows))
-        for at in range(0, len(order), 512):
-            b = order[at : at + 512]
-            z = model(vectors[rows[b]], *grams.pick(rows[b]), torch.from_numpy(corpora[b]))
-            loss = F.cross_entropy(z, torch.from_numpy(labels[b]), reduction="none", label_smoothing=0.05)
-            w = torch.from_numpy(weights[b])
-            loss = (loss * w).sum() / w.sum() + 1e-5 * (model.table.weight ** 2).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    # First everything, then conversations alone: MELD development rose from 54.9 to 56.9 weighted F1 (MiniLM).
+    talk = np.flatnonzero(corpora <= CORPORA.index("dailydialog"))
+    for which, count, pace in ((np.arange(len(rows)), epochs, 1.0), (talk, TALK_EPOCHS, 0.3)):
+        for group, rate in zip(optimizer.param_groups, (1e-3, 2e-3)):
+            group["lr"] = rate * pace
+        for _ in range(count):
+            order = generator.permutation(which)
+            for at in range(0, len(order), 512):
+                b = order[at : at + 512]
+                z = model(vectors[rows[b]], *grams.pick(rows[b]), torch.from_numpy(corpora[b]))
+                loss = F.cross_entropy(z, torch.from_numpy(labels[b]), reduction="none", label_smoothing=0.05)
+                w = torch.from_numpy(weights[b])
+                loss = (loss * w).sum() / w.sum() + 1e-5 * (model.table.weight ** 2).sum()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
     return model.eval()
 
 
