@@ -61,7 +61,8 @@ static void embeds_the_recording(void **state)
     ut_conversation_destroy(c);
 }
 
-/* For the browser's test and for looking at: build/report-example.html, -long.html. */
+/* For the browser's test and for looking at: report-example.html, -long.html and, for the
+ * schema, .json, in the build folder. */
 static void writes_examples(void **state)
 {
     (void)state;
@@ -75,6 +76,11 @@ static void writes_examples(void **state)
         assert_int_equal(ut_report_html(c, NULL, &out, NULL), UT_OK);
         char *path = ut_path_join(folder, names[i]);
         assert_int_equal(ut_file_write(path, out.data, out.length, NULL), UT_OK);
+        free(path);
+        path = ut_path_join(folder, "report-example.json");
+        json_t *json = ut_conversation_to_json(c);
+        assert_int_equal(ut_json_save(json, path, NULL), UT_OK);
+        json_decref(json);
         free(path);
         ut_buf_free(&out);
         ut_conversation_destroy(c);
