@@ -18,7 +18,8 @@ typedef struct color {
 } color;
 
 static const color ink = {0.11, 0.12, 0.14}, soft = {0.36, 0.39, 0.44}, line = {0.86, 0.87, 0.89},
-                   blue = {0.031, 0.318, 0.612}, orange = {0.84, 0.37, 0.0}, white = {1, 1, 1};
+                   blue = {0.031, 0.318, 0.612}, light = {0.53, 0.7, 0.87},
+                   orange = {0.84, 0.37, 0.0}, white = {1, 1, 1};
 
 static void set(cairo_t *cr, color c)
 {
@@ -156,7 +157,7 @@ static void bars(cairo_t *cr, const ut_calibration *c)
         if (!bin->count)
             continue;
         double x = PLOT_LEFT + b * wide, bottom = PLOT_TOP + PLOT + GAP + COUNTS;
-        set(cr, blue);
+        set(cr, light);
         cairo_rectangle(cr, x + 1, PLOT_TOP + PLOT * (1 - bin->accuracy), wide - 2,
                         PLOT * bin->accuracy);
         cairo_fill(cr);
@@ -190,9 +191,9 @@ static void draw_reliability(cairo_t *cr, const ut_evaluation *e, double width)
     set(cr, soft);
     ut_buf text;
     ut_buf_init(&text, 256);
-    ut_buf_addf(&text, "%zu predictions, expected calibration error ", e->calibration.count);
+    ut_buf_addf(&text, "%zu predictions, calibration error (ECE) ", e->calibration.count);
     ut_buf_add_fixed(&text, e->calibration.ece, 3);
-    ut_buf_adds(&text, "; dots: mean confidence");
+    ut_buf_adds(&text, "; dots: bin means");
     text_at(cr, PLOT_LEFT, 48, 0, 12, ut_buf_text(&text));
     ut_buf_free(&text);
     axes(cr);
