@@ -11,6 +11,10 @@
 
 enum { LONGEST_BYTES = UT_LONGEST_TEXT * 64 };
 
+/* Silence and hum bring a lone "you" at a no-speech probability of 0.84-0.97 and a mean
+ * log-probability of -0.37 to -0.96, which the published rule (0.6 and -1.0) lets through. */
+static const float SURE_SILENCE = 0.8f, SURE_TEXT = -0.3f;
+
 struct ut_recognizer {
     ut_whisper *model;
 };
@@ -212,7 +216,9 @@ static ut_status decode(ut_recognizer_session *s, const ut_recognize_options *op
         result->temperature = temperature;
         result->mean_log_probability = (float)(s->best.sum / (s->best.count + 1));
         bool uncertain = result->mean_log_probability < options->mean_log_probability;
-        if (result->no_speech > options->no_speech && uncertain) {
+        bool doubtful = result->no_speech > SURE_SILENCE && options->no_speech < 1.0f &&
+                        result->mean_log_probability < SURE_TEXT;
+        if (doubtful || (result->no_speech > options->no_speech && uncertain)) {
             result->text = "";
             s->best.count = 0;
             return UT_OK;
