@@ -1,0 +1,43 @@
+/* Pitch by autocorrelation with a path finder: P. Boersma, "Accurate short-term analysis of the
+ * fundamental frequency and the harmonics-to-noise ratio of a sampled sound" (1993), with Praat's
+ * standard settings. Peaks are interpolated by a parabola
+ * where Praat uses a windowed sine.
+ *
+ * Pure functions; the level of the signal does not matter. */
+#ifndef UT_DSP_PITCH_H
+#define UT_DSP_PITCH_H
+
+#include <stddef.h>
+
+#include "undertone_status.h"
+
+typedef struct ut_pitch_options {
+    int rate;       /* hertz, 8000 to 48000 */
+    float floor_hz; /* the window is three periods of it */
+    float ceiling_hz;
+    float hop;               /* seconds */
+    float silence_threshold; /* of the greatest amplitude */
+    float voicing_threshold; /* of the autocorrelation */
+    float octave_cost;       /* per octave below the ceiling */
+    float octave_jump_cost;  /* per octave between frames 10 ms apart */
+    float voiced_unvoiced_cost;
+} ut_pitch_options;
+
+/* Praat's standard settings at 75 to 600 Hz and 10 ms. */
+ut_pitch_options ut_pitch_defaults(int rate);
+
+typedef struct ut_pitch_frame {
+    float hz;       /* 0 where unvoiced */
+    float strength; /* autocorrelation at the period, 0..1; 0 where unvoiced */
+} ut_pitch_frame;
+
+/* Frames of n samples, 0 if n is shorter than a window; frame i is about sample
+ * ut_pitch_centre(options, i). */
+size_t ut_pitch_frames(const ut_pitch_options *options, size_t n);
+size_t ut_pitch_centre(const ut_pitch_options *options, size_t frame);
+
+/* frames[ut_pitch_frames()]. Allocates about 150 bytes a frame while it runs. */
+UT_MUST_CHECK ut_status ut_pitch_track(const ut_pitch_options *options, const float *pcm, size_t n,
+                                       ut_pitch_frame *frames, ut_error *err);
+
+#endif
