@@ -270,8 +270,9 @@ static ut_status begin(checkpoint *c, ut_weights *weights, ut_error *err)
 {
     memset(c, 0, sizeof *c);
     c->weights = weights;
-    /* Every opcode is at least a byte and makes at most a value of two arena units. */
-    c->arena = ut_arena_create(256 * weights->length + UT_MIB);
+    /* Every opcode is at least a byte and makes at most a few values; the list of types comes on
+     * top. */
+    c->arena = ut_arena_create(256 * weights->length + 4 * UT_MIB);
     return c->arena ? UT_OK : ut_fail_memory(err, "weights");
 }
 

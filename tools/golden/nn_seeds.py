@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Writes the small weights files that the readers are tested and fuzzed with: tests/fuzz/nn/corpus_*.
+
+Needs PyTorch, safetensors and NumPy. Tensors hold 0, 1/4, 2/4 ... so that the
+test can say what it expects.
+"""
+import pathlib
+import struct
+import sys
+from collections import OrderedDict
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+root = pathlib.Path(__file__).resolve().parents[2] / "tests/fuzz/nn"
+
+
+def ramp(*shape, dtype=torch.float32):
+    count = int(np.prod(shape))
+    return (torch.arange(count, dtype=torch.float32) / 4).to(dtype).reshape(shape)
+
+
+class Foreign:
+    """An object of a class that the reader does not know."""
+
+    def __init__(self):
+        self.value = 3
+
+
+def checkpoint():
+    state = OrderedDict(
+        weight=ramp(3, 4),
+        turned=ramp(3, 4).t(),
+        part=ramp(20)[5:9],
+        half=ramp(2, 2, dtype=torch.float16),
+        wide=ramp(3, dtype=torch.float64),
+        scalar=torch.tensor(2.5),
+        empty=torch.zeros(0, 3),
+        counter=torch.arange(3),
+        parameter=torch.nn.Parameter(ramp(2, 3)),
+    )
+    return {"state": state, "list": [ramp(2), (ramp(3),)], "foreign": Foreign(), "epoch": 7, 5: ramp(1), "f": 0.5}
+
+
+def text(value):
+    raw = value.encode() + b"\0"
+    return struct.pack("<H", len(raw)) + raw
+
+
+def variable(name, array, kind):
+    head = text(name) + struct.pack("<B", array.ndim) + b"".join(struct.pack("<I", n) for n in array.shape)
+    return head + struct.pack("<BI", kind, array.nbytes) + array.tobytes()
+
+
+def ctranslate2():
+    values = (np.arange(6, dtype=np.float32) / 4).reshape(2, 3)
+    variables = [
+        variable("a/bias", values[0], 0),
+        variable("a/weight", (np.arange(6) - 3).astype(np.int8).reshape(2, 3), 1),
+        variable("a/weight_scale", np.array([2, 4], np.float32), 0),
+        variable("half", values.astype(np.float16), 4),
+        variable("scalar", np.array(3, np.int16), 2),
+    ]
+    body = struct.pack("<I", 6) + text("TestSpec") + struct.pack("<II", 3, len(variables)) + b"".join(variables)
+    return body + struct.pack("<I", 1) + text("other/weight") + text("a/weight")
+
+
+def main():
+    tensors = {
+        "weight": ramp(3, 4),
+        "half": ramp(2, 2, dtype=torch.float16),
+        "brain": ramp(2, 2, dtype=torch.bfloat16),
+        "bytes": torch.arange(3, dtype=torch.uint8),
+        "scalar": torch.tensor(2.5),
+        "empty": torch.zeros(0, 3),
+        "five": ramp(1, 1, 1, 1, 2),
+    }
+    save_file(tensors, root / "corpus_safetensors/seed.safetensors", metadata={"format": "pt", "kind": "test"})
+    (root / "corpus_ctranslate2/seed.bin").write_bytes(ctranslate2())
+    torch.save(checkpoint(), root / "corpus_checkpoint_zip/seed.pt")
+    torch.save(checkpoint(), root / "corpus_checkpoint_zip/protocol4.pt", pickle_protocol=4)
+    torch.save(checkpoint(), root / "corpus_checkpoint_stream/seed.pt", _use_new_zipfile_serialization=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
