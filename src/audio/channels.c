@@ -8,7 +8,7 @@
 enum {
     FRAME = 480,    /* samples: 30 ms */
     BINS = 100,     /* levels of -100 .. 0 dB in steps of 1 */
-    WINDOW = 16000, /* frames read at a time, a multiple of FRAME is not needed */
+    WINDOW = 16000, /* frames read at a time */
     LEAD = 12,      /* dB that make one channel the only party speaking */
     BELOW_PEAK = 35 /* dB under the loud frames that still count as sound */
 };
@@ -94,15 +94,20 @@ ut_status ut_audio_is_split(const char *path, bool *split, ut_error *err)
     }
     levels *l = calloc(1, sizeof *l);
     float *pcm = malloc(2 * WINDOW * sizeof *pcm);
-    ut_status status = l && pcm ? UT_OK : ut_fail_memory(err, "audio");
-    size_t got = WINDOW;
-    while (status == UT_OK && got == WINDOW) {
-        status = ut_audio_read(audio, pcm, WINDOW, &got, err);
-        if (status == UT_OK)
-            take(l, pcm, got);
+    ut_status status = UT_OK;
+    if (!l || !pcm) {
+        status = ut_fail_memory(err, "audio");
+        goto done;
     }
-    if (status == UT_OK)
-        *split = decide(l);
+    size_t got = WINDOW;
+    while (got == WINDOW) {
+        status = ut_audio_read(audio, pcm, WINDOW, &got, err);
+        if (status != UT_OK)
+            goto done;
+        take(l, pcm, got);
+    }
+    *split = decide(l);
+done:
     free(pcm);
     free(l);
     ut_audio_close(audio);

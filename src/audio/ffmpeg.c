@@ -15,9 +15,9 @@
 #include "base/limits.h"
 #include "base/process.h"
 
-#define CONTAINERS                                                                                 \
-    "mov,matroska,webm,asf,amr,amrnb,amrwb,aac,ac3,eac3,aiff,au,caf,wav,w64,ogg,flac,mp3,avi,"     \
-    "mpeg,mpegts,wv,ape,tta,dts,gsm,g722,flv,mpc,mpc8,tak,oma,sln,nut,voc,ircam,nistsphere"
+static const char containers[] =
+    "mov,matroska,webm,asf,amr,amrnb,amrwb,aac,ac3,eac3,aiff,au,caf,wav,w64,ogg,flac,mp3,avi,"
+    "mpeg,mpegts,wv,ape,tta,dts,gsm,g722,flv,mpc,mpc8,tak,oma,sln,nut,voc,ircam,nistsphere";
 
 /* 24 hours decode in about 10 minutes of processor time; Debian's ffmpeg maps some 700 MB of
  * libraries and tables. */
@@ -50,7 +50,7 @@ static ut_status probe(const char *path, const char *url, json_t **out, ut_error
                                 "-protocol_whitelist",
                                 "file,pipe",
                                 "-format_whitelist",
-                                CONTAINERS,
+                                containers,
                                 "-select_streams",
                                 "a:0",
                                 "-show_entries",
@@ -130,7 +130,7 @@ static ut_status start(ffmpeg_source *s, const char *url, ut_error *err)
                                 "-protocol_whitelist",
                                 "file,pipe",
                                 "-format_whitelist",
-                                CONTAINERS,
+                                containers,
                                 "-i",
                                 url,
                                 "-map",
