@@ -1,0 +1,13 @@
+/* The sub-commands. Each takes what stands behind its name and returns the exit status: 0, 1 if any
+ * file failed, 2 for wrong usage. */
+#ifndef UT_CLI_COMMANDS_H
+#define UT_CLI_COMMANDS_H
+
+int ut_cli_run(int argc, char **argv);
+int ut_cli_transcribe(int argc, char **argv);
+int ut_cli_extract(int argc, char **argv);
+int ut_cli_analyze(int argc, char **argv);
+int ut_cli_evaluate(int argc, char **argv);
+int ut_cli_models(int argc, char **argv);
+
+#endif
