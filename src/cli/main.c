@@ -1,0 +1,63 @@
+/* undertone: the command line. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "pipeline/settings.h"
+#include "undertone.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"run", ut_cli_run, "recordings to explained emotions: every step"},
+    {"transcribe", ut_cli_transcribe, "recordings to utterances by speaker"},
+    {"extract", ut_cli_extract, "utterances to acoustic and text features"},
+    {"analyze", ut_cli_analyze, "features to emotions, with their reasons"},
+    {"evaluate", ut_cli_evaluate, "results against ground truth"},
+    {"models", ut_cli_models, "list, pull, verify, remove models"},
+};
+
+static void help(FILE *out)
+{
+    fputs("undertone listens to a recorded conversation and tells who said what, when, how they "
+          "felt,\n"
+          "and why it thinks so. Nothing leaves this machine.\n\n"
+          "  undertone run --audio_dir calls/ --output_dir results/\n\n"
+          "Commands (each with --help):\n",
+          out);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n  --version    version of the program\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    ut_error err;
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        help(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("undertone %s\n", ut_version());
+        return 0;
+    }
+    if (ut_settings_read_dotenv(".env", &err) != UT_OK) {
+        ut_log(UT_LOG_ERROR, "%s", err.message);
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    ut_log(UT_LOG_ERROR, "there is no command \"%s\"; undertone --help lists them", argv[1]);
+    return 2;
+}

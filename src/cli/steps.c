@@ -1,0 +1,239 @@
+/* run, transcribe, extract, analyze: what they share is nearly everything. */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "pipeline/inputs.h"
+#include "pipeline/run.h"
+#include "report/terminal.h"
+
+static atomic_bool cancelled;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    cancelled = true;
+}
+
+static void on_progress(void *context, const ut_input *input, const char *stage, double done)
+{
+    (void)context;
+    ut_progress_update(input->file, stage, done);
+}
+
+/* Tables of finished files, in the order of the inputs whatever finished first. */
+typedef struct tables {
+    const ut_inputs *inputs;
+    char **texts;
+    bool wanted;
+} tables;
+
+static void on_finished(void *context, const ut_input *input, const ut_conversation *c, double work,
+                        const ut_error *failure)
+{
+    tables *t = context;
+    if (failure) {
+        ut_progress_file(input->file, false, 0, work);
+        ut_log(UT_LOG_ERROR, "%s: %s", input->file, failure->message);
+        return;
+    }
+    if (t->wanted) {
+        ut_buf table;
+        ut_buf_init(&table, 0);
+        if (ut_terminal_table(c, isatty(STDOUT_FILENO), &table) == UT_OK)
+            t->texts[input - t->inputs->items] = strdup(ut_buf_text(&table));
+        ut_buf_free(&table);
+    }
+    for (size_t i = 0; i < c->note_count; i++)
+        ut_log(UT_LOG_INFO, "%s: %s", input->file, c->notes[i]);
+    ut_progress_file(input->file, true, c->source.duration, work);
+}
+
+static int usage(const ut_error *err)
+{
+    ut_log(UT_LOG_ERROR, "%s", err->message);
+    return 2;
+}
+
+static int failure(const ut_error *err)
+{
+    ut_log(UT_LOG_ERROR, "%s", err->message);
+    return err->status == UT_ERR_USAGE || err->status == UT_ERR_CONFIG ? 2 : 1;
+}
+
+static int show_evaluation(const ut_settings *s)
+{
+    char *table;
+    ut_error err;
+    if (ut_run_evaluate(s->output_dir, s->ground_truth, s->evaluation_output, &table, &err) !=
+        UT_OK)
+        return failure(&err);
+    fputs(table, stdout);
+    free(table);
+    ut_log(UT_LOG_INFO, "scores: %s", s->evaluation_output);
+    return 0;
+}
+
+static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
+{
+    ut_error err;
+    ut_engine *engine;
+    if (ut_engine_open(&s->options, &engine, &err) != UT_OK)
+        return failure(&err);
+    if (!s->quiet)
+        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
+    tables t = {inputs, calloc(inputs->count, sizeof *t.texts),
+                kind == UT_RUN_ALL || kind == UT_RUN_ANALYZE};
+    if (!t.texts) {
+        ut_engine_close(engine);
+        return 1;
+    }
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    ut_progress_start(inputs->count, s->quiet);
+    ut_run_observer observer = {&t, on_progress, on_finished};
+    size_t failed = ut_run(engine, s, kind, inputs, &observer, &cancelled);
+    ut_progress_end();
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (t.texts[i])
+            fputs(t.texts[i], stdout);
+        free(t.texts[i]);
+    }
+    free(t.texts);
+    ut_engine_close(engine);
+    if (failed < inputs->count && !s->quiet)
+        ut_log(UT_LOG_INFO, "results: %s", s->output_dir);
+    if (failed)
+        ut_log(UT_LOG_ERROR, "%zu of %zu files failed", failed, inputs->count);
+    return failed ? 1 : 0;
+}
+
+static const struct {
+    const char *usage;
+    const char *about;
+    unsigned command;
+} texts[] = {
+    [UT_RUN_TRANSCRIBE] = {"undertone transcribe IN... --output_dir DIR",
+                           "Finds speech, speakers and words. IN: recordings, or folders of them.",
+                           UT_COMMAND_TRANSCRIBE},
+    [UT_RUN_EXTRACT] =
+        {"undertone extract IN... --output_dir DIR",
+         "Measures the voice and embeds the words of each utterance. IN: folders with\n"
+         "results of `undertone transcribe`, or conversation.json files.",
+         UT_COMMAND_EXTRACT},
+    [UT_RUN_ANALYZE] =
+        {"undertone analyze IN... --output_dir DIR",
+         "Judges the emotion of each utterance and says why. IN: folders with results of\n"
+         "`undertone extract`, or conversation.json files.",
+         UT_COMMAND_ANALYZE},
+    [UT_RUN_ALL] =
+        {"undertone run --audio_dir DIR --output_dir DIR\n"
+         "                     [--ground_truth FILE --evaluation_output FILE]",
+         "Every step: recordings to explained emotions. Each recording gets a folder in\n"
+         "the results: conversation.json, report.html, subtitles, tables.",
+         UT_COMMAND_RUN},
+};
+
+static int help(ut_run_kind kind)
+{
+    printf("usage: %s\n\n%s\n", texts[kind].usage, texts[kind].about);
+    ut_arguments_help(texts[kind].command, stdout);
+    return 0;
+}
+
+static int gather(ut_arena *arena, ut_run_kind kind, ut_arguments *a, ut_inputs *inputs,
+                  ut_error *err)
+{
+    if (kind == UT_RUN_ALL && a->settings.audio_dir)
+        a->positional[a->count++] = a->settings.audio_dir;
+    if (!a->count || !a->settings.output_dir) {
+        fprintf(stderr, "usage: %s\n", texts[kind].usage);
+        return 2;
+    }
+    bool recordings = kind == UT_RUN_ALL || kind == UT_RUN_TRANSCRIBE;
+    ut_status status = recordings
+                           ? ut_inputs_recordings(arena, a->positional, a->count, inputs, err)
+                           : ut_inputs_documents(arena, a->positional, a->count, inputs, err);
+    if (status == UT_OK)
+        status = ut_file_make_dirs(a->settings.output_dir, err);
+    return status == UT_OK ? 0 : failure(err);
+}
+
+static int step(ut_run_kind kind, int argc, char **argv)
+{
+    ut_error err;
+    ut_arguments a;
+    ut_inputs inputs;
+    ut_arena *arena = ut_arena_create(0);
+    if (!arena)
+        return 1;
+    int code;
+    if (ut_arguments_read(argc, argv, texts[kind].command, arena, &a, &err) != UT_OK)
+        code = usage(&err);
+    else if (a.help)
+        code = help(kind);
+    else if ((code = gather(arena, kind, &a, &inputs, &err)) == 0)
+        code = work(&a.settings, kind, &inputs);
+    if (code <= 1 && kind == UT_RUN_ALL && !a.help && a.settings.ground_truth) {
+        int scored = show_evaluation(&a.settings);
+        code = code ? code : scored;
+    }
+    ut_arena_destroy(arena);
+    return code;
+}
+
+int ut_cli_run(int argc, char **argv)
+{
+    return step(UT_RUN_ALL, argc, argv);
+}
+
+int ut_cli_transcribe(int argc, char **argv)
+{
+    return step(UT_RUN_TRANSCRIBE, argc, argv);
+}
+
+int ut_cli_extract(int argc, char **argv)
+{
+    return step(UT_RUN_EXTRACT, argc, argv);
+}
+
+int ut_cli_analyze(int argc, char **argv)
+{
+    return step(UT_RUN_ANALYZE, argc, argv);
+}
+
+int ut_cli_evaluate(int argc, char **argv)
+{
+    ut_error err;
+    ut_arguments a;
+    ut_arena *arena = ut_arena_create(0);
+    if (!arena)
+        return 1;
+    static const char line[] = "usage: undertone evaluate --predictions DIR --ground_truth FILE "
+                               "--evaluation_output FILE\n";
+    int code = 0;
+    if (ut_arguments_read(argc, argv, UT_COMMAND_EVALUATE, arena, &a, &err) != UT_OK) {
+        code = usage(&err);
+    } else if (a.help) {
+        fputs(line, stdout);
+        ut_arguments_help(UT_COMMAND_EVALUATE, stdout);
+    } else if (!a.settings.predictions || !a.settings.ground_truth || a.count) {
+        fputs(line, stderr);
+        code = 2;
+    } else {
+        a.settings.output_dir = a.settings.predictions;
+        code = show_evaluation(&a.settings);
+    }
+    ut_arena_destroy(arena);
+    return code;
+}

@@ -1,0 +1,169 @@
+#include "pipeline/results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "report/exports.h"
+#include "report/html.h"
+
+/* <output_dir>/<id>, made if it is not there. */
+static ut_status result_folder(const ut_conversation *c, const char *output_dir, char **folder,
+                               ut_error *err)
+{
+    *folder = ut_path_join(output_dir, c->id);
+    if (!*folder)
+        return ut_fail_memory(err, "results");
+    ut_status status = ut_file_make_dirs(*folder, err);
+    if (status != UT_OK)
+        free(*folder);
+    return status;
+}
+
+static ut_status write_in(const char *folder, const char *name, const void *data, size_t length,
+                          ut_error *err)
+{
+    char *path = ut_path_join(folder, name);
+    if (!path)
+        return ut_fail_memory(err, "results");
+    ut_status status = ut_file_write(path, data, length, err);
+    free(path);
+    return status;
+}
+
+static ut_status write_json(const char *folder, const char *name, json_t *json, ut_error *err)
+{
+    char *text = json ? ut_json_text(json) : NULL;
+    json_decref(json);
+    if (!text)
+        return ut_fail_memory(err, "results");
+    ut_status status = write_in(folder, name, text, strlen(text), err);
+    free(text);
+    return status;
+}
+
+ut_status ut_results_write_document(const ut_conversation *c, const char *output_dir,
+                                    const char *recording, ut_error *err)
+{
+    char *folder;
+    UT_TRY(result_folder(c, output_dir, &folder, err));
+    ut_status status = write_json(folder, "conversation.json", ut_conversation_to_json(c), err);
+    if (status == UT_OK && recording) {
+        char *absolute = realpath(recording, NULL);
+        json_t *source = json_pack("{s:s%}", "recording", absolute ? absolute : recording,
+                                   strlen(absolute ? absolute : recording));
+        /* A path that is not UTF-8 cannot stand in JSON; then --audio_dir is needed later. */
+        if (source)
+            status = write_json(folder, "source.json", source, err);
+        free(absolute);
+    }
+    free(folder);
+    return status;
+}
+
+static ut_status write_report(const ut_conversation *c, const char *folder, const char *recording,
+                              ut_error *err)
+{
+    ut_html_options options = {0};
+    char *audio = NULL;
+    size_t length = 0;
+    if (recording)
+        UT_TRY(ut_html_audio(recording, &audio, &length, &options.audio_mime, err));
+    options.audio = audio;
+    options.audio_length = length;
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    ut_status status = ut_html_report(c, &options, &out);
+    if (status == UT_OK)
+        status = write_in(folder, "report.html", out.data, out.length, err);
+    else
+        ut_fail(err, status, "results", "the report of %s could not be made", c->id);
+    ut_buf_free(&out);
+    free(audio);
+    return status;
+}
+
+ut_status ut_results_write_exports(const ut_conversation *c, const char *output_dir,
+                                   const char *recording, ut_error *err)
+{
+    char *folder;
+    UT_TRY(result_folder(c, output_dir, &folder, err));
+    ut_status status = UT_OK;
+    for (size_t i = 0; i < UT_EXPORT_COUNT && status == UT_OK; i++) {
+        ut_buf out;
+        ut_buf_init(&out, 0);
+        status = ut_exports[i].write(c, &out);
+        if (status == UT_OK)
+            status = write_in(folder, ut_exports[i].name, ut_buf_text(&out), out.length, err);
+        else
+            ut_fail(err, status, "results", "%s of %s could not be made", ut_exports[i].name,
+                    c->id);
+        ut_buf_free(&out);
+    }
+    if (status == UT_OK)
+        status = write_report(c, folder, recording, err);
+    free(folder);
+    return status;
+}
+
+ut_status ut_results_read(const char *path, ut_conversation **c, ut_error *err)
+{
+    json_t *json;
+    UT_TRY(ut_json_load(path, UT_LIMIT_JSON_BYTES, &json, err));
+    ut_status status = ut_conversation_from_json(json, path, c, err);
+    json_decref(json);
+    return status;
+}
+
+static char *beside(const char *document, const char *name)
+{
+    size_t folder = (size_t)(ut_path_base(document) - document);
+    char *path = malloc(folder + strlen(name) + 1);
+    if (path) {
+        memcpy(path, document, folder);
+        memcpy(path + folder, name, strlen(name) + 1);
+    }
+    return path;
+}
+
+ut_status ut_results_recording(const ut_conversation *c, const char *document,
+                               const char *audio_dir, char **path, ut_error *err)
+{
+    *path = NULL;
+    if (audio_dir) {
+        *path = ut_path_join(audio_dir, c->source.file);
+    } else {
+        char *source = beside(document, "source.json");
+        json_t *json = NULL;
+        if (source && ut_json_load(source, UT_LIMIT_CONFIG_BYTES, &json, NULL) == UT_OK)
+            *path = strdup(ut_json_string_or(json, "recording", c->source.file));
+        else
+            *path = strdup(c->source.file);
+        json_decref(json);
+        free(source);
+    }
+    if (!*path)
+        return ut_fail_memory(err, "results");
+    char hash[UT_SHA256_HEX] = "";
+    ut_status status = UT_OK;
+    if (!ut_file_exists(*path))
+        status = ut_fail(err, UT_ERR_NOT_FOUND, "results",
+                         "the recording of %s is not at %s; say where it lies with --audio_dir",
+                         document, *path);
+    else if (c->source.sha256 && (status = ut_sha256_file(*path, hash, err)) == UT_OK &&
+             strcmp(hash, c->source.sha256) != 0)
+        status = ut_fail(err, UT_ERR_MISMATCH, "results",
+                         "%s is not the recording that %s was made from; transcribe it again",
+                         *path, document);
+    if (status != UT_OK) {
+        free(*path);
+        *path = NULL;
+    }
+    return status;
+}
