@@ -19,9 +19,9 @@ typedef struct judging {
     const ut_judge_models *models;
     const ut_judge_options *options;
     ut_conversation *c;
-    float (*text)[UT_EMOTIONS]; /* the text expert's opinion of each utterance */
-    ut_judge_turn *turns;
-    float *baselines; /* [speakers, voice_dim] */
+    ut_context_turn *turns; /* with the text expert's opinion of each utterance */
+    bool *read;             /* which utterances have one */
+    float *baselines;       /* [speakers, voice_dim] */
     size_t *baseline_counts;
 } judging;
 
@@ -85,24 +85,30 @@ static void reliabilities(const ut_utterance *u, float r[UT_EXPERTS])
     r[UT_EXPERT_RETRIEVAL] *= understood * fmaxf(0, 1 - nearest / 0.8f);
 }
 
+/* The words that moved the text expert towards the decided label. */
 static ut_status word_cues(const judging *j, ut_utterance *u, ut_error *err)
 {
+    enum { WORDS = 4 };
     const ut_judge_models *m = j->models;
-    if (!m->weigh || !u->emotion.opinions[UT_EXPERT_TEXT].present)
+    if (!u->emotion.opinions[UT_EXPERT_TEXT].present)
         return UT_OK;
-    ut_judge_word words[UT_JUDGE_WORDS];
-    size_t n = m->weigh(m->text, u->text, u->emotion.label, words);
-    ut_cue *cues = n ? UT_ARENA_NEW(j->c->arena, ut_cue, n) : NULL;
-    if (n && !cues)
+    ut_text_cue words[WORDS];
+    size_t n = 0;
+    UT_TRY(ut_text_expert_cues(m->text, u->text, u->text_embedding.values, (int)u->emotion.label,
+                               m->embed, m->embed_context, words, WORDS, &n, err));
+    u->emotion.cues = UT_ARENA_NEW(j->c->arena, ut_cue, n);
+    if (!u->emotion.cues)
         return ut_fail_memory(err, "emotion");
     for (size_t i = 0; i < n; i++) {
-        const char *word = ut_arena_strdup(j->c->arena, words[i].text);
+        /* Less than a tenth of log-odds moves nothing that a person would notice. */
+        if (words[i].effect < 0.1f)
+            continue;
+        const char *word = ut_arena_strndup(j->c->arena, u->text + words[i].start, words[i].length);
         if (!word)
             return ut_fail_memory(err, "emotion");
-        cues[i] = (ut_cue){word, "a word that moved the text's opinion", NAN, NAN, words[i].effect};
+        u->emotion.cues[u->emotion.cue_count++] =
+            (ut_cue){word, "a word that moved the text's opinion", NAN, NAN, words[i].effect};
     }
-    u->emotion.cues = cues;
-    u->emotion.cue_count = n;
     return UT_OK;
 }
 
@@ -112,16 +118,14 @@ static ut_status judge_one(const judging *j, size_t index, ut_error *err)
     ut_emotion *e = &u->emotion;
     *e = (ut_emotion){.present = true};
     hear(j, u, &e->opinions[UT_EXPERT_ACOUSTIC]);
-    if (j->turns[index].text) {
-        ut_opinion *o = &e->opinions[UT_EXPERT_TEXT];
-        memcpy(o->probabilities, j->text[index], sizeof o->probabilities);
-        o->present = j->options->text;
-    }
-    if (j->models->follow && j->options->context && index > 0 && j->turns[index].text) {
-        ut_opinion *o = &e->opinions[UT_EXPERT_CONTEXT];
-        j->models->follow(j->models->context, j->turns, j->c->utterance_count, index,
-                          o->probabilities);
-        o->present = true;
+    ut_opinion *text = &e->opinions[UT_EXPERT_TEXT];
+    text->present = j->read[index] && j->options->text;
+    memcpy(text->probabilities, j->turns[index].p_text, sizeof text->probabilities);
+    ut_opinion *context = &e->opinions[UT_EXPERT_CONTEXT];
+    if (j->models->context && j->options->context && index > 0 && j->read[index]) {
+        UT_TRY(ut_context_expert_classify(j->models->context, j->turns, j->c->utterance_count,
+                                          index, context->probabilities, err));
+        context->present = true;
     }
     recall(j, u, &e->opinions[UT_EXPERT_RETRIEVAL]);
     float reliability[UT_EXPERTS];
@@ -135,19 +139,23 @@ static ut_status judge_one(const judging *j, size_t index, ut_error *err)
     return ut_explain(j->c, u, err);
 }
 
-static void read_all(judging *j)
+static ut_status read_all(judging *j, ut_error *err)
 {
     const ut_judge_models *m = j->models;
     for (size_t i = 0; i < j->c->utterance_count; i++) {
         const ut_utterance *u = &j->c->utterances[i];
         j->turns[i].speaker = u->speaker;
-        if (!m->read || !u->text[0])
+        for (int k = 0; k < UT_EMOTIONS; k++)
+            j->turns[i].p_text[k] = ut_expert_prior(UT_EXPERT_TEXT)[k];
+        if (!m->text || !u->text[0] || u->text_embedding.count != UT_TEXT_DIMENSIONS ||
+            strcmp(u->text_embedding.model, m->text_model) != 0)
             continue;
         j->turns[i].embedding = u->text_embedding.values;
-        j->turns[i].embedding_count = u->text_embedding.count;
-        m->read(m->text, u->text, u->text_embedding.values, u->text_embedding.count, j->text[i]);
-        j->turns[i].text = j->text[i];
+        UT_TRY(ut_text_expert_classify(m->text, u->text, u->text_embedding.values,
+                                       j->turns[i].p_text, err));
+        j->read[i] = true;
     }
+    return UT_OK;
 }
 
 ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *options,
@@ -156,21 +164,21 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     size_t n = c->utterance_count + 1;
     size_t speakers = c->speaker_count + 1;
     judging j = {.models = models, .options = options, .c = c};
-    j.text = calloc(n, sizeof *j.text);
     j.turns = calloc(n, sizeof *j.turns);
+    j.read = calloc(n, sizeof *j.read);
     j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
     j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
     ut_status status = UT_OK;
-    if (!j.text || !j.turns || !j.baselines || !j.baseline_counts)
+    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts)
         status = ut_fail_memory(err, "emotion");
     for (size_t s = 0; status == UT_OK && models->hear && s < c->speaker_count; s++)
         j.baseline_counts[s] = ut_baseline_voice(c, (int)s, models->voice_model, models->voice_dim,
                                                  j.baselines + s * models->voice_dim);
     if (status == UT_OK)
-        read_all(&j);
+        status = read_all(&j, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         status = judge_one(&j, i, err);
-    free(j.text);
+    free(j.read);
     free(j.turns);
     free(j.baselines);
     free(j.baseline_counts);

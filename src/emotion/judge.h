@@ -8,20 +8,11 @@
 #define UT_EMOTION_JUDGE_H
 
 #include "conversation/conversation.h"
+#include "models/emotion_text/emotion_text.h"
 
-/* One turn as the context expert sees it. */
-typedef struct ut_judge_turn {
-    int speaker;
-    const float *text;      /* the text expert's probabilities */
-    const float *embedding; /* text embedding, NULL if there is none */
-    size_t embedding_count;
-} ut_judge_turn;
-
-enum { UT_JUDGE_WORDS = 4 };
-typedef struct ut_judge_word {
-    char text[48];
-    float effect; /* log-odds that the word adds to the decided label */
-} ut_judge_word;
+/* Makes the sentence vector of a text with the encoder in use. */
+typedef ut_status (*ut_judge_embed)(void *context, const char *text, float *embedding,
+                                    ut_error *err);
 
 typedef struct ut_judge_models {
     /* From an utterance's voice embedding of `voice_model`; baseline is the speaker's mean or NULL.
@@ -32,16 +23,12 @@ typedef struct ut_judge_models {
     void (*hear)(const void *acoustic, const float *voice, const float *baseline,
                  float p[UT_EMOTIONS]);
 
-    const void *text;
-    void (*read)(const void *text, const char *words, const float *embedding, size_t n,
-                 float p[UT_EMOTIONS]);
-    /* The words that moved the text decision towards `label` most; returns how many. */
-    size_t (*weigh)(const void *text, const char *words, ut_emotion_label label,
-                    ut_judge_word out[UT_JUDGE_WORDS]);
-
-    const void *context;
-    void (*follow)(const void *context, const ut_judge_turn *turns, size_t count, size_t index,
-                   float p[UT_EMOTIONS]);
+    /* Text embeddings of `text_model`. */
+    const char *text_model;
+    const ut_text_expert *text;
+    const ut_context_expert *context;
+    ut_judge_embed embed;
+    void *embed_context;
 
     /* Labelled examples nearest to a text embedding, at most `k`, nearest first; strings live as
      * long as the models. */
