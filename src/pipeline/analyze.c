@@ -1,0 +1,142 @@
+/* Step 3: the emotion of each utterance, and why; and all steps together. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "emotion/judge.h"
+#include "pipeline/engine.h"
+#include "pipeline/steps.h"
+
+ut_status ut_step_check(const ut_step *step, ut_error *err)
+{
+    if (step->cancelled && *step->cancelled)
+        return ut_fail(err, UT_ERR_CANCELLED, "pipeline", "stopped");
+    return UT_OK;
+}
+
+void ut_step_report(const ut_step *step, const char *stage, double done)
+{
+    if (step->progress)
+        step->progress(step->context, stage, done < 0 ? 0 : done > 1 ? 1 : done);
+}
+
+/* One vector of what was said and how it sounded: both parts of length 1, halves of the whole. */
+static ut_status combine(ut_conversation *c, ut_utterance *u, ut_error *err)
+{
+    const ut_embedding *parts[] = {&u->text_embedding, &u->voice};
+    size_t n = u->text_embedding.count + u->voice.count;
+    if (!n)
+        return UT_OK;
+    u->combined = (ut_embedding){"text+voice", UT_ARENA_NEW(c->arena, float, n), n};
+    if (!u->combined.values)
+        return ut_fail_memory(err, "analyze");
+    size_t at = 0;
+    for (int p = 0; p < 2; p++) {
+        double squares = 0;
+        for (size_t i = 0; i < parts[p]->count; i++)
+            squares += (double)parts[p]->values[i] * parts[p]->values[i];
+        double scale = squares > 0 ? sqrt(0.5 / squares) : 0;
+        for (size_t i = 0; i < parts[p]->count; i++)
+            u->combined.values[at++] = (float)(parts[p]->values[i] * scale);
+    }
+    return UT_OK;
+}
+
+/* The acoustic expert that fits the voice embeddings which the document holds. */
+static void hear_head(const void *head, const float *voice, const float *baseline,
+                      float p[UT_EMOTIONS])
+{
+    ut_voice_head_classify(head, voice, baseline, p);
+}
+
+static void hear_net(const void *net, const float *voice, const float *baseline,
+                     float p[UT_EMOTIONS])
+{
+    ut_voice_net_classify(net, voice, baseline, p);
+}
+
+static bool holds_voice(const ut_conversation *c, const char *model)
+{
+    for (size_t i = 0; i < c->utterance_count; i++)
+        if (c->utterances[i].voice.count && strcmp(c->utterances[i].voice.model, model) == 0)
+            return true;
+    return false;
+}
+
+ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err)
+{
+    const ut_engine *e = step->engine;
+    ut_judge_models models = {.text_model = e->text_model,
+                              .text = e->text_expert,
+                              .context = e->context_expert,
+                              .embed = ut_engine_embed,
+                              .embed_context = (void *)(uintptr_t)e};
+    if (e->voice_head && holds_voice(c, ut_voice_head_name(e->voice_head))) {
+        models.acoustic = e->voice_head;
+        models.voice_model = ut_voice_head_name(e->voice_head);
+        models.voice_dim = ut_voice_head_dim(e->voice_head);
+        models.hear = hear_head;
+    } else if (e->voice_net) {
+        models.acoustic = e->voice_net;
+        models.voice_model = ut_voice_net_name(e->voice_net);
+        models.voice_dim = ut_voice_net_dim(e->voice_net);
+        models.hear = hear_net;
+    }
+    if (e->examples) {
+        models.examples = e->examples;
+        models.nearest = ut_examples_nearest;
+    }
+    ut_judge_options options = ut_judge_defaults();
+    options.audio = e->options.modalities & UT_MODALITY_AUDIO;
+    options.text = e->options.modalities & UT_MODALITY_TEXT;
+    options.context = e->options.modalities & UT_MODALITY_CONTEXT;
+    options.retrieval = e->options.retrieval;
+    UT_TRY(ut_step_check(step, err));
+    ut_step_report(step, "analyze", 0);
+    for (size_t i = 0; i < c->utterance_count; i++)
+        UT_TRY(combine(c, &c->utterances[i], err));
+    UT_TRY(ut_judge(&models, &options, c, err));
+    ut_step_report(step, "analyze", 1);
+    return ut_engine_record(e, c, "emotion") == UT_OK ? UT_OK : ut_fail_memory(err, "analyze");
+}
+
+/* What a reader of the file would have. */
+static ut_status through_json(ut_conversation **c, ut_error *err)
+{
+    json_t *json = ut_conversation_to_json(*c);
+    char *text = json ? ut_json_text(json) : NULL;
+    json_decref(json);
+    ut_conversation_destroy(*c);
+    *c = NULL;
+    if (!text)
+        return ut_fail_memory(err, "pipeline");
+    ut_status status = ut_json_parse(text, strlen(text), "the document", &json, err);
+    free(text);
+    if (status == UT_OK) {
+        status = ut_conversation_from_json(json, "the document", c, err);
+        json_decref(json);
+    }
+    return status;
+}
+
+ut_status ut_steps_all(const ut_step *step, const ut_input *input, ut_conversation **conversation,
+                       ut_error *err)
+{
+    ut_conversation *c = NULL;
+    ut_status status = ut_step_transcribe(step, input, &c, err);
+    if (status == UT_OK)
+        status = through_json(&c, err);
+    if (status == UT_OK)
+        status = ut_step_extract(step, input->path, c, err);
+    if (status == UT_OK)
+        status = through_json(&c, err);
+    if (status == UT_OK)
+        status = ut_step_analyze(step, c, err);
+    if (status == UT_OK)
+        *conversation = c;
+    else
+        ut_conversation_destroy(c);
+    return status;
+}

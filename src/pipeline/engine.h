@@ -1,0 +1,58 @@
+/* The engine's inside: every model that the steps use. Immutable once opened. */
+#ifndef UT_PIPELINE_ENGINE_H
+#define UT_PIPELINE_ENGINE_H
+
+#include "base/arena.h"
+#include "conversation/conversation.h"
+#include "emotion/examples.h"
+#include "emotion/judge.h"
+#include "models/bert/bert.h"
+#include "models/emotion_text/emotion_text.h"
+#include "models/emotion_voice/emotion_voice.h"
+#include "models/resemblyzer/resemblyzer.h"
+#include "models/segmentation/segmentation.h"
+#include "models/silero/silero.h"
+#include "models/speaker_small/speaker_small.h"
+#include "models/static_embedding/static_embedding.h"
+#include "models/vad_small/vad_small.h"
+#include "speech/diarize.h"
+#include "speech/recognize.h"
+#include "speech/vad.h"
+#include "undertone.h"
+
+struct ut_engine {
+    ut_arena *arena;
+    ut_options options; /* strings in the arena */
+    const char *models_dir;
+    char summary[512];
+
+    ut_silero *silero;
+    ut_vad_small *vad_small;
+    ut_segmentation *segmentation;
+    ut_resemblyzer *resemblyzer;
+    ut_speaker_small *speaker_small;
+    ut_recognizer *recognizer;
+    ut_bert *bert;
+    ut_static_embedding *static_embedding;
+    ut_text_expert *text_expert;
+    ut_context_expert *context_expert;
+    ut_voice_head *voice_head; /* on the recogniser's encoder; NULL without one for it */
+    ut_voice_net *voice_net;
+    ut_examples *examples;
+
+    ut_vad vad;
+    ut_diarize_models diarization;
+    const char *text_model; /* name that text embeddings carry */
+
+    ut_model_record *records;
+    size_t record_count;
+};
+
+/* The text embedding of the encoder in use: out[UT_TEXT_DIMENSIONS]. `context` is the engine. */
+UT_MUST_CHECK ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err);
+
+/* Notes a model in the conversation's provenance. */
+UT_MUST_CHECK ut_status ut_engine_record(const ut_engine *engine, ut_conversation *c,
+                                         const char *job);
+
+#endif
