@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -30,6 +31,15 @@ static void on_progress(void *context, const ut_input *input, const char *stage,
     ut_progress_update(input->file, stage, done);
 }
 
+static ut_terminal_options terminal(void)
+{
+    struct winsize size = {0};
+    bool is = isatty(STDOUT_FILENO);
+    if (is)
+        (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    return (ut_terminal_options){is ? size.ws_col : 120, is && !getenv("NO_COLOR")};
+}
+
 /* Tables of finished files, in the order of the inputs whatever finished first. */
 typedef struct tables {
     const ut_inputs *inputs;
@@ -49,7 +59,7 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
     if (t->wanted) {
         ut_buf table;
         ut_buf_init(&table, 0);
-        if (ut_terminal_table(c, isatty(STDOUT_FILENO), &table) == UT_OK)
+        if (ut_terminal_table(c, terminal(), &table) == UT_OK)
             t->texts[input - t->inputs->items] = strdup(ut_buf_text(&table));
         ut_buf_free(&table);
     }

@@ -73,14 +73,14 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
                               .context = e->context_expert,
                               .embed = ut_engine_embed,
                               .embed_context = (void *)(uintptr_t)e};
-    if (e->voice_head && holds_voice(c, ut_voice_head_name(e->voice_head))) {
+    if (e->voice_head && holds_voice(c, e->voice_head_name)) {
         models.acoustic = e->voice_head;
-        models.voice_model = ut_voice_head_name(e->voice_head);
+        models.voice_model = e->voice_head_name;
         models.voice_dim = ut_voice_head_dim(e->voice_head);
         models.hear = hear_head;
     } else if (e->voice_net) {
         models.acoustic = e->voice_net;
-        models.voice_model = ut_voice_net_name(e->voice_net);
+        models.voice_model = e->voice_net_name;
         models.voice_dim = ut_voice_net_dim(e->voice_net);
         models.hear = hear_net;
     }

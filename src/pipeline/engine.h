@@ -8,7 +8,8 @@
 #include "emotion/judge.h"
 #include "models/bert/bert.h"
 #include "models/emotion_text/emotion_text.h"
-#include "models/emotion_voice/emotion_voice.h"
+#include "models/emotion_voice/voice_head.h"
+#include "models/emotion_voice/voice_net.h"
 #include "models/resemblyzer/resemblyzer.h"
 #include "models/segmentation/segmentation.h"
 #include "models/silero/silero.h"
@@ -36,8 +37,10 @@ struct ut_engine {
     ut_static_embedding *static_embedding;
     ut_text_expert *text_expert;
     ut_context_expert *context_expert;
-    ut_voice_head *voice_head; /* on the recogniser's encoder; NULL without one for it */
+    ut_voice_head *voice_head;   /* on the recogniser's encoder; NULL without one for it */
+    const char *voice_head_name; /* that its embeddings carry */
     ut_voice_net *voice_net;
+    const char *voice_net_name;
     ut_examples *examples;
 
     ut_vad vad;

@@ -31,16 +31,16 @@ static ut_status measure(ut_conversation *c, ut_utterance *u, const float *pcm, 
 
 /* The bundled network's voice embedding, where no recogniser's encoder has given one. */
 static ut_status embed_voice(const ut_engine *e, ut_conversation *c, ut_utterance *u,
-                             const float *pcm, size_t n, ut_error *err)
+                             const float *pcm, size_t n, float *scratch, ut_error *err)
 {
     if (u->voice.count || !e->voice_net || n < UT_RATE / 10)
         return UT_OK;
     size_t dim = ut_voice_net_dim(e->voice_net);
-    u->voice =
-        (ut_embedding){ut_voice_net_name(e->voice_net), UT_ARENA_NEW(c->arena, float, dim), dim};
+    u->voice = (ut_embedding){e->voice_net_name, UT_ARENA_NEW(c->arena, float, dim), dim};
     if (!u->voice.values)
         return ut_fail_memory(err, "extract");
-    return ut_voice_net_embed(e->voice_net, pcm, n, u->voice.values, err);
+    ut_voice_net_embed(e->voice_net, pcm, n, scratch, u->voice.values);
+    return UT_OK;
 }
 
 static ut_status embed_words(const ut_engine *e, ut_conversation *c, ut_utterance *u, ut_error *err)
@@ -59,8 +59,12 @@ static ut_status extract_lane(const ut_step *step, const char *path, ut_conversa
                               int channel, ut_error *err)
 {
     ut_stream stream;
-    UT_TRY(ut_stream_open(&stream, path, channel, err));
-    ut_status status = UT_OK;
+    const ut_voice_net *net = step->engine->voice_net;
+    float *scratch = malloc((net ? ut_voice_net_scratch(net) : 1) * sizeof *scratch);
+    if (!scratch)
+        return ut_fail_memory(err, "extract");
+    ut_status status = ut_stream_open(&stream, path, channel, err);
+    bool opened = status == UT_OK;
     for (size_t i = 0; i < c->utterance_count && status == UT_OK; i++) {
         ut_utterance *u = &c->utterances[i];
         if (channel >= 0 && u->speaker != channel)
@@ -77,12 +81,14 @@ static ut_status extract_lane(const ut_step *step, const char *path, ut_conversa
         if (status == UT_OK)
             status = measure(c, u, pcm, n, err);
         if (status == UT_OK)
-            status = embed_voice(step->engine, c, u, pcm, n, err);
+            status = embed_voice(step->engine, c, u, pcm, n, scratch, err);
         if (status == UT_OK)
             status = embed_words(step->engine, c, u, err);
         ut_step_report(step, "extract", (double)(i + 1) / (double)c->utterance_count);
     }
-    ut_stream_close(&stream);
+    if (opened)
+        ut_stream_close(&stream);
+    free(scratch);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audio/write.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -67,25 +68,27 @@ ut_status ut_results_write_document(const ut_conversation *c, const char *output
     return status;
 }
 
+/* A report that carries its recording stays below what mail and browsers take. */
+enum { AUDIO_MOST = 48 * 1024 * 1024 };
+
 static ut_status write_report(const ut_conversation *c, const char *folder, const char *recording,
                               ut_error *err)
 {
-    ut_html_options options = {0};
-    char *audio = NULL;
-    size_t length = 0;
-    if (recording)
-        UT_TRY(ut_html_audio(recording, &audio, &length, &options.audio_mime, err));
-    options.audio = audio;
-    options.audio_length = length;
-    ut_buf out;
-    ut_buf_init(&out, 0);
-    ut_status status = ut_html_report(c, &options, &out);
+    ut_html_audio audio = {0};
+    ut_buf sound;
+    ut_buf page;
+    ut_buf_init(&sound, AUDIO_MOST);
+    ut_buf_init(&page, 0);
+    /* A recording too long to embed leaves a page that offers to open it from disk. */
+    if (recording && ut_audio_encode(recording, &sound, &audio.mime, NULL) == UT_OK) {
+        audio.data = sound.data;
+        audio.length = sound.length;
+    }
+    ut_status status = ut_report_html(c, &audio, &page, err);
     if (status == UT_OK)
-        status = write_in(folder, "report.html", out.data, out.length, err);
-    else
-        ut_fail(err, status, "results", "the report of %s could not be made", c->id);
-    ut_buf_free(&out);
-    free(audio);
+        status = write_in(folder, "report.html", ut_buf_text(&page), page.length, err);
+    ut_buf_free(&sound);
+    ut_buf_free(&page);
     return status;
 }
 

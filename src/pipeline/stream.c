@@ -8,9 +8,15 @@
 
 enum { BLOCK = UT_RATE };
 
+ut_status ut_stream_open(ut_stream *stream, const char *path, int channel, ut_error *err)
+{
+    *stream = (ut_stream){0};
+    return ut_audio_open(path, channel, &stream->audio, err);
+}
+
 void ut_stream_close(ut_stream *stream)
 {
-    ut_audio_close(stream->reader);
+    ut_audio_close(stream->audio);
     free(stream->pcm);
     *stream = (ut_stream){0};
 }
@@ -36,7 +42,7 @@ ut_status ut_stream_window(ut_stream *stream, size_t from, size_t to, const floa
         if (!ut_grow(&stream->pcm, &stream->capacity, stream->count + BLOCK, sizeof(float)))
             return ut_fail_memory(err, "pipeline");
         size_t n;
-        UT_TRY(ut_audio_read(stream->reader, stream->pcm + stream->count, BLOCK, &n, err));
+        UT_TRY(ut_audio_read(stream->audio, stream->pcm + stream->count, BLOCK, &n, err));
         stream->count += n;
         stream->ended = n == 0;
         drop(stream, from);

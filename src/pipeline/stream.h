@@ -7,16 +7,17 @@
 
 #include "audio/reader.h"
 
-enum { UT_RATE = 16000 };
+enum { UT_RATE = UT_AUDIO_RATE };
 
 typedef struct ut_stream {
-    ut_audio_reader *reader;
+    ut_audio *audio;
     float *pcm;
     size_t base, count, capacity; /* pcm[0 .. count) are the samples from `base` on */
     int ended;
 } ut_stream;
 
 /* `channel` -1 is the mix of all. */
+/* After a failure there is nothing to close. */
 UT_MUST_CHECK ut_status ut_stream_open(ut_stream *stream, const char *path, int channel,
                                        ut_error *err);
 void ut_stream_close(ut_stream *stream);
