@@ -1,0 +1,367 @@
+#include "pipeline/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "hub/cache.h"
+
+/* Names that stand for hub repositories, and the file that shows one is there. */
+static const struct {
+    const char *name, *repository, *file;
+} repositories[] = {
+    {"silero-vad", "snakers4/silero-vad", "silero_vad_16k.safetensors"},
+    {"segmentation", "pyannote/segmentation", "pytorch_model.bin"},
+    {"resemblyzer", "resemble-ai/Resemblyzer", "pretrained.pt"},
+    {"minilm", "sentence-transformers/all-MiniLM-L6-v2", "model.safetensors"},
+    {"whisper-large-v3-turbo", "deepdml/faster-whisper-large-v3-turbo-ct2", "model.bin"},
+    {"whisper-large-v3", "Systran/faster-whisper-large-v3", "model.bin"},
+    {"whisper-medium", "Systran/faster-whisper-medium", "model.bin"},
+    {"whisper-small", "Systran/faster-whisper-small", "model.bin"},
+    {"whisper-base", "Systran/faster-whisper-base", "model.bin"},
+    {"whisper-tiny", "Systran/faster-whisper-tiny", "model.bin"},
+    {"whisper-base.en", "Systran/faster-whisper-base.en", "model.bin"},
+    {"whisper-tiny.en", "Systran/faster-whisper-tiny.en", "model.bin"},
+};
+
+/* What `auto` looks for, best for conversations on a processor first: base is what the standard set
+ * holds and what the voice head was trained on. */
+static const char *const recognisers[] = {"whisper-base", "whisper-small", "whisper-tiny",
+                                          "whisper-base.en", "whisper-tiny.en"};
+
+ut_options ut_options_default(void)
+{
+    return (ut_options){.asr_model = "auto",
+                        .text_model = "auto",
+                        .vad_model = "auto",
+                        .speaker_model = "auto",
+                        .beam_size = 5,
+                        .channels = UT_CHANNELS_AUTO,
+                        .modalities = UT_MODALITY_ALL,
+                        .retrieval = 1};
+}
+
+/* Folder of an installed model in the arena, NULL if it is not there. */
+static const char *installed(ut_engine *e, const char *name)
+{
+    for (size_t i = 0; i < sizeof repositories / sizeof *repositories; i++) {
+        if (strcmp(repositories[i].name, name) != 0)
+            continue;
+        char *folder = ut_hub_cached(repositories[i].repository, repositories[i].file);
+        const char *copy = ut_arena_strdup(e->arena, folder);
+        free(folder);
+        return copy;
+    }
+    return NULL;
+}
+
+static const char *in_folder(ut_engine *e, const char *folder, const char *file)
+{
+    char *path = ut_path_join(folder, file);
+    const char *copy = ut_arena_strdup(e->arena, path);
+    free(path);
+    return copy ? copy : "";
+}
+
+static const char *bundled(ut_engine *e, const char *file)
+{
+    return in_folder(e, e->models_dir, file);
+}
+
+/* Provenance: every model that is used, with the hash of its weights. */
+static ut_status record(ut_engine *e, const char *job, const char *name, const char *path,
+                        ut_error *err)
+{
+    char hash[UT_SHA256_HEX];
+    UT_TRY(ut_sha256_file(path, hash, err));
+    ut_model_record *r = &e->records[e->record_count++];
+    *r = (ut_model_record){job, ut_arena_strdup(e->arena, name), ut_arena_strdup(e->arena, hash)};
+    return r->name && r->sha256 ? UT_OK : ut_fail_memory(err, "engine");
+}
+
+ut_status ut_engine_record(const ut_engine *engine, ut_conversation *c, const char *job)
+{
+    for (size_t i = 0; i < engine->record_count; i++) {
+        const ut_model_record *r = &engine->records[i];
+        if (strncmp(r->job, job, strlen(job)) == 0)
+            UT_TRY(ut_conversation_add_model(c, r->job, r->name, r->sha256));
+    }
+    return UT_OK;
+}
+
+/* Beside the sources' build folder, beside the program, or where `make install` puts it. */
+static ut_status find_models(ut_engine *e, ut_error *err)
+{
+    const char *environment = getenv("UNDERTONE_MODELS");
+    if (!e->options.models_dir && environment && *environment)
+        e->options.models_dir = environment;
+    if (e->options.models_dir) {
+        e->models_dir = ut_arena_strdup(e->arena, e->options.models_dir);
+        if (!ut_file_is_dir(e->models_dir))
+            return ut_fail(err, UT_ERR_NOT_FOUND, "engine",
+                           "there is no folder %s; see --models_dir", e->models_dir);
+        return UT_OK;
+    }
+    static const char *const places[] = {"../models", "../share/undertone/models", "models"};
+    char program[4096];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[n > 0 ? n : 0] = 0;
+    size_t folder = (size_t)(ut_path_base(program) - program);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char path[5000];
+        snprintf(path, sizeof path, "%.*s%s", (int)folder, program, places[i]);
+        if (ut_file_is_dir(path)) {
+            e->models_dir = ut_arena_strdup(e->arena, path);
+            return e->models_dir ? UT_OK : ut_fail_memory(err, "engine");
+        }
+    }
+    return ut_fail(
+        err, UT_ERR_NOT_FOUND, "engine",
+        "the models that come with the program are not beside it; say where they are with "
+        "--models_dir");
+}
+
+static ut_status missing(const char *name, ut_error *err)
+{
+    return ut_fail(err, UT_ERR_NOT_FOUND, "engine",
+                   "the model %s is not installed; `undertone models pull %s` brings it", name,
+                   name);
+}
+
+static ut_status open_speech(ut_engine *e, ut_error *err)
+{
+    const char *want = e->options.vad_model;
+    const char *folder = strcmp(want, "bundled") == 0 ? NULL : installed(e, "silero-vad");
+    if (!folder && strcmp(want, "silero") == 0)
+        return missing("silero-vad", err);
+    if (folder) {
+        const char *path = in_folder(e, folder, "silero_vad_16k.safetensors");
+        UT_TRY(ut_silero_open(path, &e->silero, err));
+        e->vad = ut_vad_from_silero(e->silero);
+        return record(e, "speech", "silero-vad", path, err);
+    }
+    const char *path = bundled(e, "speech/vad-small.safetensors");
+    UT_TRY(ut_vad_small_open(path, &e->vad_small, err));
+    e->vad = ut_vad_from_small(e->vad_small);
+    return record(e, "speech", "vad-small (bundled)", path, err);
+}
+
+static ut_status open_speakers(ut_engine *e, ut_error *err)
+{
+    const char *want = e->options.speaker_model;
+    bool only_bundled = strcmp(want, "bundled") == 0;
+    const char *folder = only_bundled ? NULL : installed(e, "segmentation");
+    if (folder) {
+        const char *path = in_folder(e, folder, "pytorch_model.bin");
+        UT_TRY(ut_segmentation_open(path, &e->segmentation, err));
+        e->diarization.segmentation = e->segmentation;
+        UT_TRY(record(e, "segmentation", "pyannote segmentation", path, err));
+    }
+    e->diarization.vad = e->vad;
+    folder = only_bundled ? NULL : installed(e, "resemblyzer");
+    if (!folder && strcmp(want, "resemblyzer") == 0)
+        return missing("resemblyzer", err);
+    if (folder) {
+        const char *path = in_folder(e, folder, "pretrained.pt");
+        UT_TRY(ut_resemblyzer_open(path, &e->resemblyzer, err));
+        e->diarization.encoder = ut_speaker_encoder_from_resemblyzer(e->resemblyzer);
+        return record(e, "speaker", "resemblyzer", path, err);
+    }
+    const char *path = bundled(e, "speech/speaker-small.safetensors");
+    UT_TRY(ut_speaker_small_open(path, &e->speaker_small, err));
+    e->diarization.encoder = ut_speaker_encoder_from_small(e->speaker_small);
+    return record(e, "speaker", "speaker-small (bundled)", path, err);
+}
+
+/* The head trained on this recogniser's encoder, told by the folder's name and checked by its
+ * width. */
+static ut_status open_voice_head(ut_engine *e, const char *name, ut_error *err)
+{
+    static const char *const sizes[] = {"base.en", "base", "tiny.en", "tiny"};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char file[96];
+        char label[64];
+        snprintf(label, sizeof label, "whisper-%s-voice", sizes[i]);
+        snprintf(file, sizeof file, "emotion_voice/%s.safetensors", label);
+        const char *path = bundled(e, file);
+        const char *at = strstr(name, sizes[i]);
+        if (!at || at[strlen(sizes[i])] == '.' || !ut_file_exists(path))
+            continue;
+        UT_TRY(ut_voice_head_open(path, &e->voice_head, err));
+        if ((int)ut_voice_head_width(e->voice_head) == ut_recognizer_width(e->recognizer)) {
+            e->voice_head_name = ut_arena_strdup(e->arena, label);
+            return record(e, "emotion voice head", label, path, err);
+        }
+        ut_voice_head_close(e->voice_head);
+        e->voice_head = NULL;
+    }
+    return UT_OK;
+}
+
+static ut_status open_recogniser(ut_engine *e, ut_error *err)
+{
+    const char *want = e->options.asr_model;
+    const char *folder = NULL;
+    const char *name = want;
+    if (strcmp(want, "none") == 0)
+        return UT_OK;
+    if (strcmp(want, "auto") == 0) {
+        for (size_t i = 0; !folder && i < sizeof recognisers / sizeof *recognisers; i++)
+            folder = installed(e, name = recognisers[i]);
+        if (!folder)
+            return UT_OK;
+    } else if (!(folder = installed(e, want))) {
+        if (!ut_file_is_dir(want))
+            return missing(want, err);
+        folder = want;
+        name = ut_path_base(want);
+    }
+    UT_TRY(ut_recognizer_open(folder, &e->recognizer, err));
+    UT_TRY(record(e, "recognition", name, ut_recognizer_path(e->recognizer), err));
+    return open_voice_head(e, name, err);
+}
+
+static ut_status open_text(ut_engine *e, ut_error *err)
+{
+    const char *want = e->options.text_model;
+    const char *folder = strcmp(want, "bundled") == 0 ? NULL : installed(e, "minilm");
+    const char *name = "all-MiniLM-L6-v2";
+    if (!folder && strcmp(want, "auto") != 0 && strcmp(want, "bundled") != 0) {
+        if (!ut_file_is_dir(want))
+            return missing(want, err);
+        folder = want;
+        name = ut_path_base(want);
+    }
+    const char *path;
+    if (folder) {
+        UT_TRY(ut_bert_open(folder, &e->bert, err));
+        path = in_folder(e, folder, "model.safetensors");
+        if (ut_bert_dimensions(e->bert) != UT_TEXT_DIMENSIONS)
+            return ut_fail(err, UT_ERR_UNSUPPORTED, "engine",
+                           "%s makes vectors of %zu values; the emotion models take %d", folder,
+                           ut_bert_dimensions(e->bert), UT_TEXT_DIMENSIONS);
+    } else {
+        path = bundled(e, "text/static.safetensors");
+        UT_TRY(ut_static_embedding_open(path, &e->static_embedding, err));
+        name = ut_static_embedding_name(e->static_embedding);
+    }
+    e->text_model = ut_arena_strdup(e->arena, name);
+    return record(e, "text", name, path, err);
+}
+
+static ut_status open_emotion(ut_engine *e, ut_error *err)
+{
+    const char *path = bundled(e, "emotion_voice/voice-net.safetensors");
+    e->voice_net_name = "voice-net";
+    UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
+    UT_TRY(record(e, "emotion voice", e->voice_net_name, path, err));
+    const char *expert = e->bert ? "emotion-minilm" : "emotion-static";
+    path =
+        bundled(e, e->bert ? "text/emotion-minilm.safetensors" : "text/emotion-static.safetensors");
+    UT_TRY(ut_text_expert_open(path, &e->text_expert, err));
+    UT_TRY(record(e, "emotion text", expert, path, err));
+    path = bundled(e, "text/context.safetensors");
+    UT_TRY(ut_context_expert_open(path, &e->context_expert, err));
+    UT_TRY(record(e, "emotion context", "context", path, err));
+    path = bundled(e, "knowledge/starter.jsonl");
+    if (!e->options.retrieval || !ut_file_exists(path))
+        return UT_OK;
+    UT_TRY(ut_examples_open(path, "starter", e->text_model, UT_TEXT_DIMENSIONS, ut_engine_embed, e,
+                            &e->examples, err));
+    return record(e, "emotion examples", "starter", path, err);
+}
+
+ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err)
+{
+    const ut_engine *e = context;
+    if (!e->bert)
+        return ut_static_embedding_embed(e->static_embedding, text, out, err);
+    ut_arena *scratch = ut_arena_create(0);
+    if (!scratch)
+        return ut_fail_memory(err, "engine");
+    size_t tokens;
+    ut_status status = ut_bert_embed(e->bert, text, out, scratch, &tokens, err);
+    ut_arena_destroy(scratch);
+    return status;
+}
+
+static void summarise(ut_engine *e)
+{
+    size_t n = (size_t)snprintf(e->summary, sizeof e->summary, "using");
+    static const char *const jobs[] = {"recognition", "speech", "segmentation", "speaker", "text"};
+    for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++)
+        for (size_t i = 0; i < e->record_count; i++)
+            if (strcmp(e->records[i].job, jobs[j]) == 0 && n < sizeof e->summary)
+                n += (size_t)snprintf(e->summary + n, sizeof e->summary - n, "%s %s",
+                                      n > 5 ? "," : "", e->records[i].name);
+    if (!e->recognizer && n < sizeof e->summary)
+        snprintf(e->summary + n, sizeof e->summary - n, "; no recogniser: voice only");
+}
+
+ut_status ut_engine_open(const ut_options *options, ut_engine **engine, ut_error *err)
+{
+    ut_arena *arena = ut_arena_create(0);
+    ut_engine *e = arena ? UT_ARENA_NEW(arena, ut_engine, 1) : NULL;
+    if (!e) {
+        ut_arena_destroy(arena);
+        return ut_fail_memory(err, "engine");
+    }
+    ut_options defaults = ut_options_default();
+    e->arena = arena;
+    e->options = *options;
+    const char **strings[] = {&e->options.asr_model, &e->options.text_model,
+                              &e->options.vad_model, &e->options.speaker_model,
+                              &e->options.language,  &e->options.models_dir};
+    const char *fallbacks[] = {defaults.asr_model,
+                               defaults.text_model,
+                               defaults.vad_model,
+                               defaults.speaker_model,
+                               NULL,
+                               NULL};
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        *strings[i] = ut_arena_strdup(arena, *strings[i] ? *strings[i] : fallbacks[i]);
+    if (e->options.beam_size < 1 || e->options.beam_size > 8)
+        e->options.beam_size = defaults.beam_size;
+    e->records = UT_ARENA_NEW(arena, ut_model_record, 16);
+    ut_status status = e->records ? find_models(e, err) : ut_fail_memory(err, "engine");
+    ut_status (*const parts[])(ut_engine *, ut_error *) = {
+        open_speech, open_speakers, open_recogniser, open_text, open_emotion};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == UT_OK; i++)
+        status = parts[i](e, err);
+    if (status != UT_OK) {
+        ut_engine_close(e);
+        return status;
+    }
+    summarise(e);
+    *engine = e;
+    return UT_OK;
+}
+
+void ut_engine_close(ut_engine *engine)
+{
+    if (!engine)
+        return;
+    ut_examples_close(engine->examples);
+    ut_voice_net_close(engine->voice_net);
+    ut_voice_head_close(engine->voice_head);
+    ut_context_expert_close(engine->context_expert);
+    ut_text_expert_close(engine->text_expert);
+    ut_static_embedding_close(engine->static_embedding);
+    ut_bert_close(engine->bert);
+    ut_recognizer_close(engine->recognizer);
+    ut_speaker_small_close(engine->speaker_small);
+    ut_resemblyzer_close(engine->resemblyzer);
+    ut_segmentation_close(engine->segmentation);
+    ut_vad_small_close(engine->vad_small);
+    ut_silero_close(engine->silero);
+    ut_arena_destroy(engine->arena);
+}
+
+const char *ut_engine_summary(const ut_engine *engine)
+{
+    return engine->summary;
+}
