@@ -1,0 +1,69 @@
+"""What the end-to-end tests share: running the binary, loud skips, small recordings."""
+import json
+import math
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import wave
+
+ROOT = pathlib.Path(os.environ.get("UT_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+BINARY = pathlib.Path(os.environ.get("UNDERTONE", ROOT / "build" / "undertone")).resolve()
+SAMPLE = ROOT / "data" / "raw"
+
+
+def run(*arguments, expect=0, cwd=None, env=None, timeout=600):
+    """Runs the program; returns (standard output, standard error); fails on another exit status."""
+    environment = dict(os.environ, **(env or {}))
+    done = subprocess.run(
+        [str(BINARY), *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout
+    )
+    if done.returncode != expect:
+        raise AssertionError(
+            f"undertone {' '.join(map(str, arguments))}: exit {done.returncode}, expected {expect}\n"
+            f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        )
+    return done.stdout, done.stderr
+
+
+def skip(what, why):
+    print(f"SKIP: {what} ({why})", flush=True)
+
+
+def tone(path, seconds=1.0, rate=16000, level=0.3, hertz=220.0):
+    """A WAV file that is no speech; level 0 is silence."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        samples = (int(32767 * level * math.sin(2 * math.pi * hertz * i / rate)) for i in range(int(seconds * rate)))
+        out.writeframes(b"".join(struct.pack("<h", s) for s in samples))
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in pathlib.Path(folder).rglob("*") if p.is_file())
+
+
+def installed(name):
+    """Whether a pulled model is there."""
+    out, _ = run("models", "list")
+    return any(line.split()[0] == name and "installed" in line.split() for line in out.splitlines() if line.strip())
+
+
+def main(tests):
+    failed = 0
+    for test in tests:
+        try:
+            test()
+            print(f"ok {test.__name__}", flush=True)
+        except Exception as error:  # each test reports for itself, the others go on
+            failed += 1
+            print(f"FAILED {test.__name__}: {error}", flush=True)
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
