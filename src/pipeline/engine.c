@@ -192,7 +192,8 @@ static ut_status open_voice_head(ut_engine *e, const char *name, ut_error *err)
         if (!at || at[strlen(sizes[i])] == '.' || !ut_file_exists(path))
             continue;
         UT_TRY(ut_voice_head_open(path, &e->voice_head, err));
-        if ((int)ut_voice_head_width(e->voice_head) == ut_recognizer_width(e->recognizer)) {
+        if ((int)ut_voice_head_width(e->voice_head) ==
+            ut_whisper_get_dims(ut_recognizer_model(e->recognizer))->d) {
             e->voice_head_name = ut_arena_strdup(e->arena, label);
             return record(e, "emotion voice head", label, path, err);
         }
@@ -221,7 +222,8 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
         name = ut_path_base(want);
     }
     UT_TRY(ut_recognizer_open(folder, &e->recognizer, err));
-    UT_TRY(record(e, "recognition", name, ut_recognizer_path(e->recognizer), err));
+    UT_TRY(
+        record(e, "recognition", name, ut_whisper_path(ut_recognizer_model(e->recognizer)), err));
     return open_voice_head(e, name, err);
 }
 

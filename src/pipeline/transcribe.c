@@ -152,7 +152,7 @@ static ut_status add_utterances(transcribing *t, const ut_utterance *utterances,
 }
 
 /* Voice embeddings of the window's utterances, from the recogniser's encoder. */
-static ut_status pool_voices(transcribing *t, ut_recognize_session *session, double offset,
+static ut_status pool_voices(transcribing *t, ut_recognizer_session *session, double offset,
                              ut_utterance *utterances, size_t n, float *scratch, ut_error *err)
 {
     const ut_voice_head *head = t->engine->voice_head;
@@ -167,7 +167,8 @@ static ut_status pool_voices(transcribing *t, ut_recognize_session *session, dou
             (ut_embedding){t->engine->voice_head_name, UT_ARENA_NEW(t->c->arena, float, dim), dim};
         if (!u->voice.values)
             return ut_fail_memory(err, "transcribe");
-        ut_voice_head_pool(head, ut_recognize_layers(session), from, to, u->voice.values, scratch);
+        ut_voice_head_pool(head, ut_whisper_layers(ut_recognizer_state(session)), from, to,
+                           u->voice.values, scratch);
     }
     return UT_OK;
 }
@@ -194,21 +195,28 @@ static bool is_spaced(const char *language)
     return true;
 }
 
-static ut_status recognise_window(transcribing *t, const lane *l, ut_recognize_session *session,
+static bool is_cancelled(void *cancelled)
+{
+    return cancelled && atomic_load((atomic_bool *)cancelled);
+}
+
+static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_session *session,
                                   const ut_segment *window, const float *pcm, float *level,
                                   size_t n, float *scratch, ut_error *err)
 {
     ut_recognize_options options = ut_recognize_defaults();
     options.language = t->language[0] ? t->language : NULL;
     options.beam = t->engine->options.beam_size;
-    options.cancelled = t->step->cancelled;
+    options.cancelled = is_cancelled;
+    options.context = t->step->cancelled;
     /* The voice head was trained on windows of one level, and the recogniser does not mind. */
     float gain = ut_voice_gain(pcm, n);
     for (size_t i = 0; i < n; i++)
         level[i] = pcm[i] * gain;
     ut_recognition r;
     UT_TRY(ut_recognize(session, level, n, &options, t->c->arena, &r, err));
-    if (!t->language[0] && r.language)
+    /* The first window that is sure of its language decides for the recording. */
+    if (!t->language[0] && r.word_count && r.language_probability >= 0.5f)
         snprintf(t->language, sizeof t->language, "%s", r.language);
     for (size_t i = 0; i < r.word_count; i++) {
         r.words[i].start = fmin(r.words[i].start + window->start, t->seconds);
@@ -232,7 +240,7 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognize_s
 static ut_status second_pass(transcribing *t, const lane *l, ut_error *err)
 {
     ut_stream stream;
-    ut_recognize_session *session = NULL;
+    ut_recognizer_session *session = NULL;
     float *level = malloc(WINDOW_MOST * sizeof *level);
     size_t floats = t->engine->voice_head ? ut_voice_head_scratch(t->engine->voice_head) : 1;
     float *scratch = malloc(floats * sizeof *scratch);
@@ -240,8 +248,7 @@ static ut_status second_pass(transcribing *t, const lane *l, ut_error *err)
                                         : ut_fail_memory(err, "transcribe");
     bool opened = status == UT_OK;
     if (status == UT_OK)
-        status = ut_recognize_session_create(t->engine->recognizer, t->engine->options.beam_size,
-                                             &session, err);
+        status = ut_recognizer_session_create(t->engine->recognizer, &session, err);
     for (size_t i = 0; i < l->window_count && status == UT_OK; i++) {
         const ut_segment *w = &l->windows[i];
         size_t from = (size_t)llround(w->start * UT_RATE);
@@ -257,7 +264,7 @@ static ut_status second_pass(transcribing *t, const lane *l, ut_error *err)
             status = recognise_window(t, l, session, w, pcm, level, n, scratch, err);
         report(t, 0.3 + 0.7 * (double)(i + 1) / (double)l->window_count);
     }
-    ut_recognize_session_destroy(session);
+    ut_recognizer_session_destroy(session);
     if (opened)
         ut_stream_close(&stream);
     free(level);
