@@ -16,6 +16,7 @@
 #include "models/speaker_small/speaker_small.h"
 #include "models/static_embedding/static_embedding.h"
 #include "models/vad_small/vad_small.h"
+#include "speech/bundled.h"
 #include "speech/diarize.h"
 #include "speech/recognize.h"
 #include "speech/vad.h"
