@@ -31,7 +31,7 @@ static void tidy(ut_error *err)
             *c = '?';
 }
 
-ut_status ut_fail(ut_error *err, ut_status status, const char *where, const char *format, ...)
+ut_status(ut_fail)(ut_error *err, ut_status status, const char *where, const char *format, ...)
 {
     if (err) {
         va_list arguments;
@@ -43,7 +43,8 @@ ut_status ut_fail(ut_error *err, ut_status status, const char *where, const char
     return status;
 }
 
-ut_status ut_fail_errno(ut_error *err, ut_status status, const char *where, const char *format, ...)
+ut_status(ut_fail_errno)(ut_error *err, ut_status status, const char *where, const char *format,
+                         ...)
 {
     int code = errno;
     if (err) {
@@ -60,7 +61,7 @@ ut_status ut_fail_errno(ut_error *err, ut_status status, const char *where, cons
     return status;
 }
 
-ut_status ut_fail_memory(ut_error *err, const char *where)
+ut_status(ut_fail_memory)(ut_error *err, const char *where)
 {
     return ut_fail(err, UT_ERR_MEMORY, where,
                    "out of memory; close other programs or lower --jobs");

@@ -19,6 +19,14 @@ ut_status ut_fail_errno(ut_error *err, ut_status status, const char *where, cons
 /* UT_ERR_MEMORY with a message that states what was being allocated. */
 ut_status ut_fail_memory(ut_error *err, const char *where);
 
+/* The static analyzer cannot see that a failure is never UT_OK; this tells it. */
+#ifdef __clang_analyzer__
+#define ut_fail(err, status, ...) ((void)(ut_fail)((err), (status), __VA_ARGS__), (status))
+#define ut_fail_errno(err, status, ...)                                                            \
+    ((void)(ut_fail_errno)((err), (status), __VA_ARGS__), (status))
+#define ut_fail_memory(err, where) ((void)(ut_fail_memory)((err), (where)), UT_ERR_MEMORY)
+#endif
+
 /* Returns from the enclosing function when `call` fails. For functions with nothing to clean up. */
 #define UT_TRY(call)                                                                               \
     do {                                                                                           \

@@ -125,13 +125,13 @@ static void convolve(const ut_silero *model, int i, const float *x, int frames, 
     float rows[(FRAMES + 2) * BINS];
     int in = SHAPE[i].in, out = SHAPE[i].out, made = SHAPE[i].frames;
     memset(rows, 0, (size_t)in * sizeof *rows);
-    memcpy(rows + in, x, (size_t)(frames * in) * sizeof *rows);
-    memset(rows + (frames + 1) * in, 0, (size_t)in * sizeof *rows);
+    memcpy(rows + in, x, (size_t)frames * (size_t)in * sizeof *rows);
+    memset(rows + ((size_t)frames + 1) * (size_t)in, 0, (size_t)in * sizeof *rows);
     for (int f = 0; f < made; f++)
         memcpy(y + f * out, model->bias[i], (size_t)out * sizeof *y);
     ut_matmul_nt(y, out, rows, SHAPE[i].stride * in, model->weight[i], 3 * in, made, out, 3 * in,
                  1);
-    ut_relu(y, (size_t)(made * out));
+    ut_relu(y, (size_t)made * (size_t)out);
 }
 
 float ut_silero_step(const ut_silero *model, ut_silero_state *state, const float *pcm)
