@@ -13,9 +13,37 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "pipeline/engine.h"
 #include "pipeline/inputs.h"
 #include "pipeline/run.h"
 #include "report/terminal.h"
+
+static const struct {
+    const char *usage;
+    const char *about;
+    unsigned command;
+    unsigned parts; /* of the engine */
+} texts[] = {
+    [UT_RUN_TRANSCRIBE] = {"undertone transcribe IN... --output_dir DIR",
+                           "Finds speech, speakers and words. IN: recordings, or folders of them.",
+                           UT_COMMAND_TRANSCRIBE, UT_ENGINE_LISTEN},
+    [UT_RUN_EXTRACT] =
+        {"undertone extract IN... --output_dir DIR",
+         "Measures the voice and embeds the words of each utterance. IN: folders with\n"
+         "results of `undertone transcribe`, or conversation.json files.",
+         UT_COMMAND_EXTRACT, UT_ENGINE_EXTRACT},
+    [UT_RUN_ANALYZE] =
+        {"undertone analyze IN... --output_dir DIR",
+         "Judges the emotion of each utterance and says why. IN: folders with results of\n"
+         "`undertone extract`, or conversation.json files.",
+         UT_COMMAND_ANALYZE, UT_ENGINE_JUDGE},
+    [UT_RUN_ALL] =
+        {"undertone run --audio_dir DIR --output_dir DIR\n"
+         "                     [--ground_truth FILE --evaluation_output FILE]",
+         "Every step: recordings to explained emotions. Each recording gets a folder in\n"
+         "the results: conversation.json, report.html, subtitles, tables.",
+         UT_COMMAND_RUN, UT_ENGINE_ALL},
+};
 
 static atomic_bool cancelled;
 
@@ -97,7 +125,7 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
 {
     ut_error err;
     ut_engine *engine;
-    if (ut_engine_open(&s->options, &engine, &err) != UT_OK)
+    if (ut_engine_open_parts(&s->options, texts[kind].parts, &engine, &err) != UT_OK)
         return failure(&err);
     if (!s->quiet)
         ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
@@ -127,32 +155,6 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
         ut_log(UT_LOG_ERROR, "%zu of %zu files failed", failed, inputs->count);
     return failed ? 1 : 0;
 }
-
-static const struct {
-    const char *usage;
-    const char *about;
-    unsigned command;
-} texts[] = {
-    [UT_RUN_TRANSCRIBE] = {"undertone transcribe IN... --output_dir DIR",
-                           "Finds speech, speakers and words. IN: recordings, or folders of them.",
-                           UT_COMMAND_TRANSCRIBE},
-    [UT_RUN_EXTRACT] =
-        {"undertone extract IN... --output_dir DIR",
-         "Measures the voice and embeds the words of each utterance. IN: folders with\n"
-         "results of `undertone transcribe`, or conversation.json files.",
-         UT_COMMAND_EXTRACT},
-    [UT_RUN_ANALYZE] =
-        {"undertone analyze IN... --output_dir DIR",
-         "Judges the emotion of each utterance and says why. IN: folders with results of\n"
-         "`undertone extract`, or conversation.json files.",
-         UT_COMMAND_ANALYZE},
-    [UT_RUN_ALL] =
-        {"undertone run --audio_dir DIR --output_dir DIR\n"
-         "                     [--ground_truth FILE --evaluation_output FILE]",
-         "Every step: recordings to explained emotions. Each recording gets a folder in\n"
-         "the results: conversation.json, report.html, subtitles, tables.",
-         UT_COMMAND_RUN},
-};
 
 static int help(ut_run_kind kind)
 {

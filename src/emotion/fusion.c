@@ -13,9 +13,8 @@ const float *ut_expert_prior(ut_expert expert)
     return flat ? flat_prior : talk_prior;
 }
 
-float ut_opinion_information(ut_expert expert, const float p[UT_EMOTIONS])
+float ut_opinion_information(const float prior[UT_EMOTIONS], const float p[UT_EMOTIONS])
 {
-    const float *prior = ut_expert_prior(expert);
     float nats = 0;
     for (int i = 0; i < UT_EMOTIONS; i++)
         if (p[i] > 1e-6f)
@@ -24,7 +23,7 @@ float ut_opinion_information(ut_expert expert, const float p[UT_EMOTIONS])
 }
 
 void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
-             float probabilities[UT_EMOTIONS])
+             const float priors[UT_EXPERTS][UT_EMOTIONS], float probabilities[UT_EMOTIONS])
 {
     /* An expert that says just what it always says keeps a tenth of its voice. */
     const float least = 0.1f;
@@ -33,7 +32,7 @@ void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS
         opinions[e].weight = 0;
         if (!opinions[e].present)
             continue;
-        float information = ut_opinion_information((ut_expert)e, opinions[e].probabilities);
+        float information = ut_opinion_information(priors[e], opinions[e].probabilities);
         float says = least + (1 - least) * (1 - expf(-2 * information));
         opinions[e].weight = reliability[e] * says;
         total += opinions[e].weight;
@@ -46,7 +45,7 @@ void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS
         for (int e = 0; e < UT_EXPERTS; e++) {
             float p = fmaxf(opinions[e].probabilities[i], 1e-4f);
             if (opinions[e].present)
-                logits[i] += opinions[e].weight * logf(p / ut_expert_prior((ut_expert)e)[i]);
+                logits[i] += opinions[e].weight * logf(p / priors[e][i]);
         }
     }
     float highest = logits[0];

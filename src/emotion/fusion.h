@@ -12,13 +12,13 @@
 /* What an expert says when it knows nothing, by expert; sums to 1. */
 const float *ut_expert_prior(ut_expert expert);
 
-/* Nats by which an opinion departs from the expert's prior (Kullback-Leibler), at least 0. */
-float ut_opinion_information(ut_expert expert, const float p[UT_EMOTIONS]);
+/* Nats by which an opinion departs from a prior (Kullback-Leibler), at least 0. */
+float ut_opinion_information(const float prior[UT_EMOTIONS], const float p[UT_EMOTIONS]);
 
-/* reliability[expert] in [0, 1]; opinions that are absent are passed over. Writes the shares into
- * opinions[].weight (sum 1) and the fused probabilities. Without any opinion: the prior, neutral
- * foremost. */
+/* reliability[expert] in [0, 1]; priors[expert]: what each says when it knows nothing; opinions
+ * that are absent are passed over. Writes the shares into opinions[].weight (sum 1) and the fused
+ * probabilities. Without any opinion: the prior of talk, neutral foremost. */
 void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
-             float probabilities[UT_EMOTIONS]);
+             const float priors[UT_EXPERTS][UT_EMOTIONS], float probabilities[UT_EMOTIONS]);
 
 #endif

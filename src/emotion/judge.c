@@ -14,7 +14,7 @@ enum { NEIGHBOURS = 5 };
 /* How far each expert is believed at its best. The voice experts were trained on acted clips, which
  * real talk is not; the context expert repeats what the text expert said and gains little over it
  * (models/text/emotion.md); retrieval votes over a few written examples. */
-static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 0.4f, 0.3f, 0.7f};
+static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 0.4f, 0.6f, 0.7f};
 
 typedef struct judging {
     const ut_judge_models *models;
@@ -24,6 +24,7 @@ typedef struct judging {
     bool *read;             /* which utterances have one */
     float *baselines;       /* [speakers, voice_dim] */
     size_t *baseline_counts;
+    float (*usual)[UT_EMOTIONS]; /* [speakers] mean acoustic opinion, the acoustic expert's prior */
 } judging;
 
 ut_judge_options ut_judge_defaults(void)
@@ -42,6 +43,31 @@ static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
         baseline = j->baselines + (size_t)u->speaker * m->voice_dim;
     m->hear(m->acoustic, u->voice.values, baseline, o->probabilities);
     o->present = true;
+}
+
+/* What the acoustic expert usually says of each speaker, drawn to its flat prior as five
+ * utterances' worth of evidence. The expert was trained on acted clips: a telephone, a microphone
+ * or a voice that it takes for excited throughout says nothing about a single utterance; what
+ * differs from the usual does. */
+static void hear_usual(judging *j)
+{
+    const float evidence = 5;
+    const ut_conversation *c = j->c;
+    for (size_t s = 0; s <= c->speaker_count; s++) {
+        float n = evidence;
+        for (int k = 0; k < UT_EMOTIONS; k++)
+            j->usual[s][k] = evidence * ut_expert_prior(UT_EXPERT_ACOUSTIC)[k];
+        for (size_t i = 0; s < c->speaker_count && i < c->utterance_count; i++) {
+            ut_opinion o = {0};
+            if (c->utterances[i].speaker == (int)s)
+                hear(j, &c->utterances[i], &o);
+            for (int k = 0; o.present && k < UT_EMOTIONS; k++)
+                j->usual[s][k] += o.probabilities[k];
+            n += o.present;
+        }
+        for (int k = 0; k < UT_EMOTIONS; k++)
+            j->usual[s][k] /= n;
+    }
 }
 
 /* Votes of the nearest examples, each by exp(-distance / 0.1): a tenth of cosine distance is what
@@ -91,8 +117,8 @@ static ut_status word_cues(const judging *j, ut_utterance *u, ut_error *err)
 {
     enum { WORDS = 4 };
     const ut_judge_models *m = j->models;
-    if (!u->emotion.opinions[UT_EXPERT_TEXT].present)
-        return UT_OK;
+    if (!u->emotion.opinions[UT_EXPERT_TEXT].present || u->emotion.label == UT_NEUTRAL)
+        return UT_OK; /* neutral is where nothing moved it */
     ut_text_cue words[WORDS];
     size_t n = 0;
     UT_TRY(ut_text_expert_cues(m->text, u->text, u->text_embedding.values, (int)u->emotion.label,
@@ -101,8 +127,8 @@ static ut_status word_cues(const judging *j, ut_utterance *u, ut_error *err)
     if (!u->emotion.cues)
         return ut_fail_memory(err, "emotion");
     for (size_t i = 0; i < n; i++) {
-        /* Less than a tenth of log-odds moves nothing that a person would notice. */
-        if (words[i].effect < 0.1f)
+        /* A smaller change of log-odds moves nothing that a person would notice. */
+        if (words[i].effect < 0.3f)
             continue;
         const char *word = ut_arena_strndup(j->c->arena, u->text + words[i].start, words[i].length);
         if (!word)
@@ -131,7 +157,12 @@ static ut_status judge_one(const judging *j, size_t index, ut_error *err)
     recall(j, u, &e->opinions[UT_EXPERT_RETRIEVAL]);
     float reliability[UT_EXPERTS];
     reliabilities(u, reliability);
-    ut_fuse(e->opinions, reliability, e->probabilities);
+    float priors[UT_EXPERTS][UT_EMOTIONS];
+    for (int x = 0; x < UT_EXPERTS; x++)
+        memcpy(priors[x], ut_expert_prior((ut_expert)x), sizeof priors[x]);
+    size_t speaker = u->speaker >= 0 ? (size_t)u->speaker : j->c->speaker_count;
+    memcpy(priors[UT_EXPERT_ACOUSTIC], j->usual[speaker], sizeof priors[UT_EXPERT_ACOUSTIC]);
+    ut_fuse(e->opinions, reliability, priors, e->probabilities);
     e->label = UT_SAD;
     for (int i = 1; i < UT_EMOTIONS; i++)
         if (e->probabilities[i] > e->probabilities[e->label])
@@ -169,12 +200,15 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     j.read = calloc(n, sizeof *j.read);
     j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
     j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
+    j.usual = calloc(speakers, sizeof *j.usual);
     ut_status status = UT_OK;
-    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts)
+    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts || !j.usual)
         status = ut_fail_memory(err, "emotion");
     for (size_t s = 0; status == UT_OK && models->hear && s < c->speaker_count; s++)
         j.baseline_counts[s] = ut_baseline_voice(c, (int)s, models->voice_model, models->voice_dim,
                                                  j.baselines + s * models->voice_dim);
+    if (status == UT_OK)
+        hear_usual(&j);
     if (status == UT_OK)
         status = read_all(&j, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
@@ -183,5 +217,6 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     free(j.turns);
     free(j.baselines);
     free(j.baseline_counts);
+    free(j.usual);
     return status;
 }

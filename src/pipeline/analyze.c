@@ -57,12 +57,26 @@ static void hear_net(const void *net, const float *voice, const float *baseline,
     ut_voice_net_classify(net, voice, baseline, p);
 }
 
-static bool holds_voice(const ut_conversation *c, const char *model)
+/* Takes the acoustic expert that the document's voice embeddings were made for. */
+static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judge_models *models)
 {
-    for (size_t i = 0; i < c->utterance_count; i++)
-        if (c->utterances[i].voice.count && strcmp(c->utterances[i].voice.model, model) == 0)
-            return true;
-    return false;
+    const char *made_by = NULL;
+    for (size_t i = 0; !made_by && i < c->utterance_count; i++)
+        made_by = c->utterances[i].voice.model;
+    for (size_t h = 0; made_by && h < e->head_count; h++) {
+        if (strcmp(e->heads[h].name, made_by) != 0)
+            continue;
+        models->acoustic = e->heads[h].head;
+        models->voice_model = e->heads[h].name;
+        models->voice_dim = ut_voice_head_dim(e->heads[h].head);
+        models->hear = hear_head;
+        return ut_conversation_add_model(c, "emotion voice", e->heads[h].name, e->heads[h].sha256);
+    }
+    models->acoustic = e->voice_net;
+    models->voice_model = e->voice_net_name;
+    models->voice_dim = ut_voice_net_dim(e->voice_net);
+    models->hear = hear_net;
+    return ut_engine_record(e, c, "voice");
 }
 
 ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err)
@@ -73,21 +87,12 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
                               .context = e->context_expert,
                               .embed = ut_engine_embed,
                               .embed_context = (void *)(uintptr_t)e};
-    if (e->voice_head && holds_voice(c, e->voice_head_name)) {
-        models.acoustic = e->voice_head;
-        models.voice_model = e->voice_head_name;
-        models.voice_dim = ut_voice_head_dim(e->voice_head);
-        models.hear = hear_head;
-    } else if (e->voice_net) {
-        models.acoustic = e->voice_net;
-        models.voice_model = e->voice_net_name;
-        models.voice_dim = ut_voice_net_dim(e->voice_net);
-        models.hear = hear_net;
-    }
     if (e->examples) {
         models.examples = e->examples;
         models.nearest = ut_examples_nearest;
     }
+    if (choose_acoustic(e, c, &models) != UT_OK)
+        return ut_fail_memory(err, "analyze");
     ut_judge_options options = ut_judge_defaults();
     options.audio = e->options.modalities & UT_MODALITY_AUDIO;
     options.text = e->options.modalities & UT_MODALITY_TEXT;

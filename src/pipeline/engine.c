@@ -177,30 +177,47 @@ static ut_status open_speakers(ut_engine *e, ut_error *err)
     return record(e, "speaker", "speaker-small (bundled)", path, err);
 }
 
-/* The head trained on this recogniser's encoder, told by the folder's name and checked by its
- * width. */
-static ut_status open_voice_head(ut_engine *e, const char *name, ut_error *err)
+/* Heads come one for each size of Whisper that they were trained on. */
+static const char *const head_sizes[] = {"base.en", "base", "tiny.en", "tiny"};
+
+static ut_status open_heads(ut_engine *e, ut_error *err)
 {
-    static const char *const sizes[] = {"base.en", "base", "tiny.en", "tiny"};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < sizeof head_sizes / sizeof *head_sizes; i++) {
         char file[96];
-        char label[64];
-        snprintf(label, sizeof label, "whisper-%s-voice", sizes[i]);
-        snprintf(file, sizeof file, "emotion_voice/%s.safetensors", label);
+        char name[64];
+        char hash[UT_SHA256_HEX];
+        snprintf(name, sizeof name, "whisper-%s-voice", head_sizes[i]);
+        snprintf(file, sizeof file, "emotion_voice/%s.safetensors", name);
         const char *path = bundled(e, file);
-        const char *at = strstr(name, sizes[i]);
-        if (!at || at[strlen(sizes[i])] == '.' || !ut_file_exists(path))
+        if (!ut_file_exists(path))
             continue;
-        UT_TRY(ut_voice_head_open(path, &e->voice_head, err));
-        if ((int)ut_voice_head_width(e->voice_head) ==
-            ut_whisper_get_dims(ut_recognizer_model(e->recognizer))->d) {
-            e->voice_head_name = ut_arena_strdup(e->arena, label);
-            return record(e, "emotion voice head", label, path, err);
-        }
-        ut_voice_head_close(e->voice_head);
-        e->voice_head = NULL;
+        struct ut_engine_head *head = &e->heads[e->head_count];
+        UT_TRY(ut_voice_head_open(path, &head->head, err));
+        e->head_count++;
+        UT_TRY(ut_sha256_file(path, hash, err));
+        head->name = ut_arena_strdup(e->arena, name);
+        head->sha256 = ut_arena_strdup(e->arena, hash);
+        if (!head->name || !head->sha256)
+            return ut_fail_memory(err, "engine");
     }
     return UT_OK;
+}
+
+/* The head trained on this recogniser's encoder, told by its name and checked by its width. */
+static void choose_head(ut_engine *e, const char *recogniser)
+{
+    for (size_t i = 0; i < sizeof head_sizes / sizeof *head_sizes; i++) {
+        const char *at = strstr(recogniser, head_sizes[i]);
+        char name[64];
+        snprintf(name, sizeof name, "whisper-%s-voice", head_sizes[i]);
+        for (size_t h = 0; at && !at[strlen(head_sizes[i])] && h < e->head_count; h++)
+            if (strcmp(e->heads[h].name, name) == 0 &&
+                (int)ut_voice_head_width(e->heads[h].head) ==
+                    ut_whisper_get_dims(ut_recognizer_model(e->recognizer))->d)
+                e->head = &e->heads[h];
+        if (at)
+            return;
+    }
 }
 
 static ut_status open_recogniser(ut_engine *e, ut_error *err)
@@ -224,7 +241,8 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
     UT_TRY(ut_recognizer_open(folder, &e->recognizer, err));
     UT_TRY(
         record(e, "recognition", name, ut_whisper_path(ut_recognizer_model(e->recognizer)), err));
-    return open_voice_head(e, name, err);
+    choose_head(e, name);
+    return UT_OK;
 }
 
 static ut_status open_text(ut_engine *e, ut_error *err)
@@ -255,23 +273,27 @@ static ut_status open_text(ut_engine *e, ut_error *err)
     return record(e, "text", name, path, err);
 }
 
-static ut_status open_emotion(ut_engine *e, ut_error *err)
+static ut_status open_voice_net(ut_engine *e, ut_error *err)
 {
     const char *path = bundled(e, "emotion_voice/voice-net.safetensors");
     e->voice_net_name = "voice-net";
     UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
-    UT_TRY(record(e, "emotion voice", e->voice_net_name, path, err));
+    return record(e, "voice", e->voice_net_name, path, err);
+}
+
+static ut_status open_emotion(ut_engine *e, ut_error *err)
+{
     const char *expert = e->bert ? "emotion-minilm" : "emotion-static";
-    path =
+    const char *path =
         bundled(e, e->bert ? "text/emotion-minilm.safetensors" : "text/emotion-static.safetensors");
     UT_TRY(ut_text_expert_open(path, &e->text_expert, err));
     UT_TRY(record(e, "emotion text", expert, path, err));
     path = bundled(e, "text/context.safetensors");
     UT_TRY(ut_context_expert_open(path, &e->context_expert, err));
     UT_TRY(record(e, "emotion context", "context", path, err));
-    path = bundled(e, "knowledge/starter.jsonl");
-    if (!e->options.retrieval || !ut_file_exists(path))
+    if (!e->options.retrieval)
         return UT_OK;
+    path = bundled(e, "knowledge/starter.jsonl");
     UT_TRY(ut_examples_open(path, "starter", e->text_model, UT_TEXT_DIMENSIONS, ut_engine_embed, e,
                             &e->examples, err));
     return record(e, "emotion examples", "starter", path, err);
@@ -304,7 +326,26 @@ static void summarise(ut_engine *e)
         snprintf(e->summary + n, sizeof e->summary - n, "; no recogniser: voice only");
 }
 
+static const struct {
+    unsigned parts; /* that need it */
+    ut_status (*open)(ut_engine *e, ut_error *err);
+} openers[] = {
+    {UT_ENGINE_LISTEN | UT_ENGINE_JUDGE, open_heads},
+    {UT_ENGINE_LISTEN, open_speech},
+    {UT_ENGINE_LISTEN, open_speakers},
+    {UT_ENGINE_LISTEN, open_recogniser},
+    {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, open_text},
+    {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, open_voice_net},
+    {UT_ENGINE_JUDGE, open_emotion},
+};
+
 ut_status ut_engine_open(const ut_options *options, ut_engine **engine, ut_error *err)
+{
+    return ut_engine_open_parts(options, UT_ENGINE_ALL, engine, err);
+}
+
+ut_status ut_engine_open_parts(const ut_options *options, unsigned parts, ut_engine **engine,
+                               ut_error *err)
 {
     ut_arena *arena = ut_arena_create(0);
     ut_engine *e = arena ? UT_ARENA_NEW(arena, ut_engine, 1) : NULL;
@@ -330,10 +371,9 @@ ut_status ut_engine_open(const ut_options *options, ut_engine **engine, ut_error
         e->options.beam_size = defaults.beam_size;
     e->records = UT_ARENA_NEW(arena, ut_model_record, 16);
     ut_status status = e->records ? find_models(e, err) : ut_fail_memory(err, "engine");
-    ut_status (*const parts[])(ut_engine *, ut_error *) = {
-        open_speech, open_speakers, open_recogniser, open_text, open_emotion};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == UT_OK; i++)
-        status = parts[i](e, err);
+    for (size_t i = 0; i < sizeof openers / sizeof *openers && status == UT_OK; i++)
+        if (openers[i].parts & parts)
+            status = openers[i].open(e, err);
     if (status != UT_OK) {
         ut_engine_close(e);
         return status;
@@ -349,7 +389,8 @@ void ut_engine_close(ut_engine *engine)
         return;
     ut_examples_close(engine->examples);
     ut_voice_net_close(engine->voice_net);
-    ut_voice_head_close(engine->voice_head);
+    for (size_t i = 0; i < engine->head_count; i++)
+        ut_voice_head_close(engine->heads[i].head);
     ut_context_expert_close(engine->context_expert);
     ut_text_expert_close(engine->text_expert);
     ut_static_embedding_close(engine->static_embedding);

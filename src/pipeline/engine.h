@@ -38,8 +38,13 @@ struct ut_engine {
     ut_static_embedding *static_embedding;
     ut_text_expert *text_expert;
     ut_context_expert *context_expert;
-    ut_voice_head *voice_head;   /* on the recogniser's encoder; NULL without one for it */
-    const char *voice_head_name; /* that its embeddings carry */
+    struct ut_engine_head {
+        const char *name; /* that its voice embeddings carry */
+        const char *sha256;
+        ut_voice_head *head;
+    } heads[4]; /* every bundled one, since a document tells which it was made with */
+    size_t head_count;
+    const struct ut_engine_head *head; /* the one for this recogniser's encoder, NULL without */
     ut_voice_net *voice_net;
     const char *voice_net_name;
     ut_examples *examples;
@@ -51,6 +56,11 @@ struct ut_engine {
     ut_model_record *records;
     size_t record_count;
 };
+
+/* What a command needs; ut_engine_open() takes all. */
+enum { UT_ENGINE_LISTEN = 1, UT_ENGINE_EXTRACT = 2, UT_ENGINE_JUDGE = 4, UT_ENGINE_ALL = 7 };
+UT_MUST_CHECK ut_status ut_engine_open_parts(const ut_options *options, unsigned parts,
+                                             ut_engine **engine, ut_error *err);
 
 /* The text embedding of the encoder in use: out[UT_TEXT_DIMENSIONS]. `context` is the engine. */
 UT_MUST_CHECK ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err);

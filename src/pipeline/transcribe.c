@@ -155,16 +155,16 @@ static ut_status add_utterances(transcribing *t, const ut_utterance *utterances,
 static ut_status pool_voices(transcribing *t, ut_recognizer_session *session, double offset,
                              ut_utterance *utterances, size_t n, float *scratch, ut_error *err)
 {
-    const ut_voice_head *head = t->engine->voice_head;
-    if (!head)
+    if (!t->engine->head)
         return UT_OK;
+    const ut_voice_head *head = t->engine->head->head;
     size_t dim = ut_voice_head_dim(head);
     for (size_t i = 0; i < n; i++) {
         ut_utterance *u = &utterances[i];
         int from = (int)floor((u->start - offset) * ENCODER_FRAMES_A_SECOND);
         int to = (int)ceil((u->end - offset) * ENCODER_FRAMES_A_SECOND);
         u->voice =
-            (ut_embedding){t->engine->voice_head_name, UT_ARENA_NEW(t->c->arena, float, dim), dim};
+            (ut_embedding){t->engine->head->name, UT_ARENA_NEW(t->c->arena, float, dim), dim};
         if (!u->voice.values)
             return ut_fail_memory(err, "transcribe");
         ut_voice_head_pool(head, ut_whisper_layers(ut_recognizer_state(session)), from, to,
@@ -242,7 +242,7 @@ static ut_status second_pass(transcribing *t, const lane *l, ut_error *err)
     ut_stream stream;
     ut_recognizer_session *session = NULL;
     float *level = malloc(WINDOW_MOST * sizeof *level);
-    size_t floats = t->engine->voice_head ? ut_voice_head_scratch(t->engine->voice_head) : 1;
+    size_t floats = t->engine->head ? ut_voice_head_scratch(t->engine->head->head) : 1;
     float *scratch = malloc(floats * sizeof *scratch);
     ut_status status = level && scratch ? ut_stream_open(&stream, t->input->path, l->channel, err)
                                         : ut_fail_memory(err, "transcribe");
