@@ -8,25 +8,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "hub/cache.h"
-
-/* Names that stand for hub repositories, and the file that shows one is there. */
-static const struct {
-    const char *name, *repository, *file;
-} repositories[] = {
-    {"silero-vad", "snakers4/silero-vad", "silero_vad_16k.safetensors"},
-    {"segmentation", "pyannote/segmentation", "pytorch_model.bin"},
-    {"resemblyzer", "resemble-ai/Resemblyzer", "pretrained.pt"},
-    {"minilm", "sentence-transformers/all-MiniLM-L6-v2", "model.safetensors"},
-    {"whisper-large-v3-turbo", "deepdml/faster-whisper-large-v3-turbo-ct2", "model.bin"},
-    {"whisper-large-v3", "Systran/faster-whisper-large-v3", "model.bin"},
-    {"whisper-medium", "Systran/faster-whisper-medium", "model.bin"},
-    {"whisper-small", "Systran/faster-whisper-small", "model.bin"},
-    {"whisper-base", "Systran/faster-whisper-base", "model.bin"},
-    {"whisper-tiny", "Systran/faster-whisper-tiny", "model.bin"},
-    {"whisper-base.en", "Systran/faster-whisper-base.en", "model.bin"},
-    {"whisper-tiny.en", "Systran/faster-whisper-tiny.en", "model.bin"},
-};
 
 /* What `auto` looks for, best for conversations on a processor first: base is what the standard set
  * holds and what the voice head was trained on. */
@@ -45,18 +26,20 @@ ut_options ut_options_default(void)
                         .retrieval = 1};
 }
 
-/* Folder of an installed model in the arena, NULL if it is not there. */
+/* Folder of an installed model in the arena, NULL if it is not there. Sizes of Whisper that the
+ * manifest does not have may be in the cache all the same. */
 static const char *installed(ut_engine *e, const char *name)
 {
-    for (size_t i = 0; i < sizeof repositories / sizeof *repositories; i++) {
-        if (strcmp(repositories[i].name, name) != 0)
-            continue;
-        char *folder = ut_hub_cached(repositories[i].repository, repositories[i].file);
-        const char *copy = ut_arena_strdup(e->arena, folder);
-        free(folder);
-        return copy;
+    char *folder = NULL;
+    char repository[256];
+    ut_status status = ut_hub_find(e->hub, name, &folder, NULL);
+    if (status != UT_OK && strncmp(name, "whisper-", 8) == 0) {
+        snprintf(repository, sizeof repository, "Systran/faster-%s", name);
+        status = ut_hub_find(e->hub, repository, &folder, NULL);
     }
-    return NULL;
+    const char *copy = status == UT_OK ? ut_arena_strdup(e->arena, folder) : NULL;
+    free(folder);
+    return copy;
 }
 
 static const char *in_folder(ut_engine *e, const char *folder, const char *file)
@@ -277,6 +260,8 @@ static ut_status open_voice_net(ut_engine *e, ut_error *err)
 {
     const char *path = bundled(e, "emotion_voice/voice-net.safetensors");
     e->voice_net_name = "voice-net";
+    if (!ut_file_exists(path))
+        return UT_OK;
     UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
     return record(e, "voice", e->voice_net_name, path, err);
 }
@@ -371,6 +356,8 @@ ut_status ut_engine_open_parts(const ut_options *options, unsigned parts, ut_eng
         e->options.beam_size = defaults.beam_size;
     e->records = UT_ARENA_NEW(arena, ut_model_record, 16);
     ut_status status = e->records ? find_models(e, err) : ut_fail_memory(err, "engine");
+    if (status == UT_OK)
+        status = ut_hub_open(bundled(e, "manifest.json"), &e->hub, err);
     for (size_t i = 0; i < sizeof openers / sizeof *openers && status == UT_OK; i++)
         if (openers[i].parts & parts)
             status = openers[i].open(e, err);
@@ -401,6 +388,7 @@ void ut_engine_close(ut_engine *engine)
     ut_segmentation_close(engine->segmentation);
     ut_vad_small_close(engine->vad_small);
     ut_silero_close(engine->silero);
+    ut_hub_close(engine->hub);
     ut_arena_destroy(engine->arena);
 }
 

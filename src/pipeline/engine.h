@@ -6,6 +6,7 @@
 #include "conversation/conversation.h"
 #include "emotion/examples.h"
 #include "emotion/judge.h"
+#include "hub/hub.h"
 #include "models/bert/bert.h"
 #include "models/emotion_text/emotion_text.h"
 #include "models/emotion_voice/voice_head.h"
@@ -27,6 +28,7 @@ struct ut_engine {
     ut_options options; /* strings in the arena */
     const char *models_dir;
     char summary[512];
+    ut_hub *hub;
 
     ut_silero *silero;
     ut_vad_small *vad_small;
