@@ -25,15 +25,15 @@ float ut_opinion_information(const float prior[UT_EMOTIONS], const float p[UT_EM
 void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
              const float priors[UT_EXPERTS][UT_EMOTIONS], float probabilities[UT_EMOTIONS])
 {
-    /* An expert that says just what it always says keeps a tenth of its voice. */
-    const float least = 0.1f;
+    /* An expert that says just what it always says keeps a twentieth of its voice. */
+    const float least = 0.05f;
     float total = 0;
     for (int e = 0; e < UT_EXPERTS; e++) {
         opinions[e].weight = 0;
         if (!opinions[e].present)
             continue;
         float information = ut_opinion_information(priors[e], opinions[e].probabilities);
-        float says = least + (1 - least) * (1 - expf(-2 * information));
+        float says = least + (1 - least) * (1 - expf(-information));
         opinions[e].weight = reliability[e] * says;
         total += opinions[e].weight;
     }
