@@ -8,6 +8,7 @@ Speakers are matched by the assignment that maximises common time (SciPy's, as d
 one line a file: error, missed, false alarm, confusion (percent of reference speech), speakers found and true.
 """
 import argparse
+import json
 import pathlib
 import shlex
 import subprocess
@@ -24,6 +25,11 @@ def read_rttm(path):
         if part and part[0] == "SPEAKER":
             turns.append((float(part[3]), float(part[3]) + float(part[4]), part[7]))
     return turns
+
+
+def read_conversation(path):
+    utterances = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["utterances"]
+    return [(u["start"], u["end"], u["speaker"]) for u in utterances]
 
 
 def merged(turns):
@@ -127,8 +133,9 @@ def main():
                 made = pathlib.Path(folder) / "run"
                 command = [o.undertone, "transcribe", str(audio), "--asr_model", "none", "--output_dir", str(made)]
                 subprocess.run(command + shlex.split(o.options), check=True, stdout=subprocess.DEVNULL)
-                next(made.rglob("*.rttm")).rename(system)
-            parts = compare(name, read_rttm(reference), read_rttm(system), uem, o.collar)
+                system = made / audio.stem / "conversation.json"
+            turns = read_rttm(system) if system.suffix == ".rttm" else read_conversation(system)
+            parts = compare(name, read_rttm(reference), turns, uem, o.collar)
             if group:
                 sums[group] = sums.get(group, 0) + parts
     for name, parts in sums.items():

@@ -6,7 +6,7 @@
 # Run it on a quiet machine. PYTHON names the interpreter that has openai-whisper (for wer.py); DATA the data's folder.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-python=${PYTHON:-python3}
+python=${PYTHON:-/usr/bin/python3}
 data=${DATA:-../shared/data}
 program=build/undertone
 failed=0
@@ -63,8 +63,8 @@ PYTHON
 done
 
 title "speakers"
-if [ -x bench/diarization.py ] && [ -d "$data/diarization" ]; then
-    step "$python" bench/diarization.py
+if [ -e bench/diarization.py ] && [ -d "$data/diarization" ]; then
+    step "$python" bench/diarization.py --data "$data" --undertone "$program"
 else
     echo "skipped: needs bench/diarization.py and $data/diarization"
 fi
