@@ -19,7 +19,8 @@ static size_t pair(int n, int i, int j)
     return (size_t)i * (size_t)(2 * n - i - 1) / 2 + (size_t)(j - i - 1);
 }
 
-static void distances(const float *vectors, int n, int size, float *norms, float *distance)
+static void distances(const float *vectors, int n, int size, const int *groups, float *norms,
+                      float *distance)
 {
     for (int i = 0; i < n; i++) {
         const float *row = vectors + (size_t)i * (size_t)size;
@@ -31,7 +32,9 @@ static void distances(const float *vectors, int n, int size, float *norms, float
                                vectors + (size_t)j * (size_t)size, (size_t)size);
             float scale = norms[i] * norms[j];
             float cosine = scale > 0.0f ? dot / scale : 0.0f;
-            distance[pair(n, i, j)] = 1.0f - fminf(fmaxf(cosine, -1.0f), 1.0f);
+            float far = 1.0f - fminf(fmaxf(cosine, -1.0f), 1.0f);
+            bool apart = groups && groups[i] >= 0 && groups[i] == groups[j];
+            distance[pair(n, i, j)] = apart ? far + UT_CLUSTER_APART : far;
         }
 }
 
@@ -113,7 +116,8 @@ static void relabel(ut_merge *merges, int n, int *parent, int *cluster)
     }
 }
 
-ut_status ut_cluster_link(const float *vectors, int n, int size, ut_merge *merges, ut_error *err)
+ut_status ut_cluster_link(const float *vectors, int n, int size, const int *groups,
+                          ut_merge *merges, ut_error *err)
 {
     if (n < 2)
         return UT_OK;
@@ -127,7 +131,7 @@ ut_status ut_cluster_link(const float *vectors, int n, int size, ut_merge *merge
         status = ut_fail_memory(err, "cluster");
         goto done;
     }
-    distances(vectors, n, size, norms, distance);
+    distances(vectors, n, size, groups, norms, distance);
     for (int i = 0; i < n; i++)
         weight[i] = 1;
     chains(distance, weight, chain, n, merges);

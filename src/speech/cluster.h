@@ -9,13 +9,18 @@
 
 typedef struct ut_merge {
     int a, b;     /* clusters that merge: below n a vector, else merge (id - n); a < b */
-    float height; /* their distance, 0..2; merges come in order of height */
+    float height; /* their distance; merges come in order of height */
 } ut_merge;
 
-/* vectors[n, size] of any non-zero length; merges[n - 1]. n of 1 and more. Vectors of length 0 are
- * at distance 1 of everything. */
-UT_MUST_CHECK ut_status ut_cluster_link(const float *vectors, int n, int size, ut_merge *merges,
-                                        ut_error *err);
+/* What two vectors of one group are farther apart: a cluster that would hold many such pairs is not
+ * made, a stray one in large clusters is forgiven. */
+#define UT_CLUSTER_APART 3.0f
+
+/* vectors[n, size] of any length; merges[n - 1]. n of 1 and more. Vectors of length 0 are at
+ * distance 1 of everything. groups[n] (NULL: none): vectors of the same group, 0 and above, should
+ * not meet. */
+UT_MUST_CHECK ut_status ut_cluster_link(const float *vectors, int n, int size, const int *groups,
+                                        ut_merge *merges, ut_error *err);
 
 /* Makes merges lower than `threshold`, but goes on to at most `most` clusters (0: no bound) and
  * stops at `least`; labels[n] are 0 .. in order of first appearance. Returns the number of

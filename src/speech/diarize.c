@@ -41,7 +41,7 @@ ut_speaker_encoder ut_speaker_encoder_from_resemblyzer(const ut_resemblyzer *mod
                                 .partial = UT_RESEMBLYZER_PARTIAL,
                                 .batch = UT_RESEMBLYZER_BATCH,
                                 .power = 1,
-                                .threshold = 0.30f,
+                                .threshold = 0.38f,
                                 .model = model,
                                 .features = resemblyzer_features,
                                 .scratch = ut_resemblyzer_scratch,

@@ -15,11 +15,11 @@ static const double BRIDGED = 0.3;   /* seconds: shorter gaps of one speaker are
 static const double SHORTEST = 0.12; /* shorter turns are dropped */
 
 typedef struct clustering {
-    size_t *chosen; /* voices that are clustered exactly */
     int n, size;
     float *vectors; /* [n, size], length 1 */
     ut_merge *merges;
     int *labels;   /* [n] */
+    int *groups;   /* [n]: the window each was heard in */
     int *members;  /* [n]: voices in each cluster */
     float *centre; /* [MOST, size], length 1 */
     int speakers;
@@ -27,10 +27,10 @@ typedef struct clustering {
 
 static void free_clustering(clustering *c)
 {
-    free(c->chosen);
     free(c->vectors);
     free(c->merges);
     free(c->labels);
+    free(c->groups);
     free(c->members);
     free(c->centre);
 }
@@ -60,20 +60,20 @@ static ut_status choose_voices(const ut_heard *h, clustering *c, ut_error *err)
     if (all)
         usable = h->voice_count;
     room = usable < UT_DIARIZE_CLUSTERED ? usable : UT_DIARIZE_CLUSTERED;
-    c->chosen = calloc(room + 1, sizeof *c->chosen);
     c->vectors = calloc(room * (size_t)c->size + 1, sizeof *c->vectors);
     c->merges = calloc(room + 1, sizeof *c->merges);
     c->labels = calloc(room + 1, sizeof *c->labels);
+    c->groups = calloc(room + 1, sizeof *c->groups);
     c->members = calloc(room + 1, sizeof *c->members);
     c->centre = calloc((size_t)MOST * (size_t)c->size, sizeof *c->centre);
-    if (!c->chosen || !c->vectors || !c->merges || !c->labels || !c->members || !c->centre)
+    if (!c->vectors || !c->merges || !c->labels || !c->groups || !c->members || !c->centre)
         return ut_fail_memory(err, "diarize");
     size_t seen = 0;
     for (size_t i = 0; i < h->voice_count; i++) {
         if (!all && !h->voices[i].clean)
             continue;
         if (seen * room / usable == (size_t)c->n && (size_t)c->n < room) {
-            c->chosen[c->n] = i;
+            c->groups[c->n] = (int)h->voices[i].window;
             unpack(&h->voices[i], c->size, c->vectors + (size_t)c->n * (size_t)c->size);
             c->n++;
         }
@@ -182,7 +182,7 @@ ut_status ut_diarize_cluster(ut_heard *h, int size, float threshold,
         return UT_OK;
     ut_status status = choose_voices(h, &c, err);
     if (status == UT_OK)
-        status = ut_cluster_link(c.vectors, c.n, size, c.merges, err);
+        status = ut_cluster_link(c.vectors, c.n, size, c.groups, c.merges, err);
     if (status != UT_OK)
         goto done;
     int large = cut(&c, threshold, 1, 0, &clusters);

@@ -40,7 +40,7 @@ void ut_resemblyzer_features(const ut_resemblyzer *model, const float *pcm, int 
 size_t ut_resemblyzer_scratch(int count);
 
 /* embeddings[count, SIZE] of features[count, PARTIAL, BANDS], each of length 1; count at most
- * UT_RESEMBLYZER_BATCH. A partial's result does not depend on what else is in the batch. */
+ * UT_RESEMBLYZER_BATCH. */
 void ut_resemblyzer_embed(const ut_resemblyzer *model, const float *features, int count,
                           float *embeddings, float *scratch);
 

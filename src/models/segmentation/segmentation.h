@@ -36,7 +36,7 @@ size_t ut_segmentation_scratch(int count);
 
 /* Runs `count` (1..UT_SEGMENTATION_BATCH) windows; windows[i] points to UT_SEGMENTATION_WINDOW
  * samples (16 kHz mono, finite; windows may overlap in memory). probabilities[count, frames,
- * speakers]. A window's result does not depend on what else is in the batch. */
+ * speakers]. */
 void ut_segmentation_run(const ut_segmentation *model, const float *const *windows, int count,
                          float *probabilities, float *scratch);
 
