@@ -72,7 +72,8 @@ static ut_terminal_options terminal(void)
 typedef struct tables {
     const ut_inputs *inputs;
     char **texts;
-    bool wanted;
+    bool wanted; /* tables */
+    bool notes;
 } tables;
 
 static void on_finished(void *context, const ut_input *input, const ut_conversation *c, double work,
@@ -91,7 +92,7 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
             t->texts[input - t->inputs->items] = strdup(ut_buf_text(&table));
         ut_buf_free(&table);
     }
-    for (size_t i = 0; i < c->note_count; i++)
+    for (size_t i = 0; t->notes && i < c->note_count; i++)
         ut_log(UT_LOG_INFO, "%s: %s", input->file, c->notes[i]);
     ut_progress_file(input->file, true, c->source.duration, work);
 }
@@ -130,7 +131,8 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
     if (!s->quiet)
         ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
     tables t = {inputs, calloc(inputs->count, sizeof *t.texts),
-                kind == UT_RUN_ALL || kind == UT_RUN_ANALYZE};
+                kind == UT_RUN_ALL || kind == UT_RUN_ANALYZE,
+                !s->quiet && (kind == UT_RUN_ALL || kind == UT_RUN_TRANSCRIBE)};
     if (!t.texts) {
         ut_engine_close(engine);
         return 1;

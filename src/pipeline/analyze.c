@@ -81,6 +81,21 @@ static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judg
     return ut_engine_record(e, c, "voice");
 }
 
+/* Vectors of one encoder mean nothing to the experts trained on another's. */
+static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_error *err)
+{
+    for (size_t i = 0; i < c->utterance_count; i++) {
+        const ut_embedding *made = &c->utterances[i].text_embedding;
+        if (made->count && strcmp(made->model, e->text_model) != 0)
+            return ut_fail(
+                err, UT_ERR_USAGE, "analyze",
+                "%s was extracted with the text encoder %s, but %s is in use; give the same "
+                "--text_model, or extract again",
+                c->id, made->model, e->text_model);
+    }
+    return UT_OK;
+}
+
 ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err)
 {
     const ut_engine *e = step->engine;
@@ -95,6 +110,7 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     }
     if (choose_acoustic(e, c, &models) != UT_OK)
         return ut_fail_memory(err, "analyze");
+    UT_TRY(check_encoder(e, c, err));
     ut_judge_options options = ut_judge_defaults();
     options.audio = e->options.modalities & UT_MODALITY_AUDIO;
     options.text = e->options.modalities & UT_MODALITY_TEXT;

@@ -49,7 +49,7 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(min_speakers, R | T, 0, 32, "at least so many speakers"),
     NUMBER(max_speakers, R | T, 0, 32, "at most so many speakers"),
     CHOICE(channels, R | T, "auto|mix|split", "two-channel recordings: split is one speaker each"),
-    TEXT(text_model, R | X, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
+    TEXT(text_model, R | X | A, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
     TEXT(modalities, R | A, "LIST", "any of audio,text,context"),
     FLAG(no_retrieval, R | A, "labelled examples have no vote"),
     FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),

@@ -61,7 +61,7 @@ def test_run_gives_a_valid_document_and_every_export():
 def test_the_steps_one_by_one_give_the_same_bytes():
     run("transcribe", SAMPLE, "--output_dir", work / "t", *BUNDLED[:6])
     run("extract", work / "t", "--output-dir", work / "x", "--text-model=bundled")
-    run("analyze", work / "x", "--output_dir", work / "a")
+    run("analyze", work / "x", "--output_dir", work / "a", "--text_model", "bundled")
     together = sample_document(work / "run").read_bytes()
     assert sample_document(work / "a").read_bytes() == together
 
