@@ -18,7 +18,7 @@ suite() { # suite NAME PRESET CTEST-ARGUMENTS...
     note "$name"
     if ! cmake --preset "$preset" >"/tmp/undertone-$preset.$$" 2>&1 ||
         ! cmake --build --preset "$preset" -j "$jobs" >"/tmp/undertone-$preset.$$" 2>&1; then
-        tail -n 60 "/tmp/undertone-$preset.$$"
+        grep -E -A 4 'FAILED|error:|undefined reference' "/tmp/undertone-$preset.$$" | head -n 60
         rm -f "/tmp/undertone-$preset.$$"
         echo "$name: does not build"
         failed=1
