@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "hub/cache.h"
 #include "hub/internal.h"
 
 enum { VERSION = 1, MOST = 1000 };
@@ -172,6 +171,27 @@ static ut_status read_manifest(reading *r, json_t *document)
     return read_sets(r, json_object_get(document, "sets"));
 }
 
+/* As huggingface_hub looks for it. */
+static char *find_cache(void)
+{
+    static const struct {
+        const char *variable;
+        const char *below;
+    } places[] = {
+        {"HF_HUB_CACHE", ""},
+        {"HUGGINGFACE_HUB_CACHE", ""},
+        {"HF_HOME", "hub"},
+        {"XDG_CACHE_HOME", "huggingface/hub"},
+        {"HOME", ".cache/huggingface/hub"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const char *value = getenv(places[i].variable);
+        if (value && *value)
+            return *places[i].below ? ut_path_join(value, places[i].below) : strdup(value);
+    }
+    return strdup(".cache/huggingface/hub");
+}
+
 ut_status ut_hub_manifest(char **path, ut_error *err)
 {
     static const char *const places[] = {"../models", "../share/undertone/models", "models"};
@@ -206,7 +226,7 @@ ut_status ut_hub_open(const char *manifest, ut_hub **out, ut_error *err)
     ut_hub *hub = calloc(1, sizeof *hub);
     reading r = {hub, manifest, err};
     ut_status status;
-    if (!hub || !(hub->arena = ut_arena_create(0)) || !(hub->cache = ut_hub_cache_folder()))
+    if (!hub || !(hub->arena = ut_arena_create(0)) || !(hub->cache = find_cache()))
         status = ut_fail_memory(err, "hub");
     else
         status = read_manifest(&r, document);
