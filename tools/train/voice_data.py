@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soundfile
+from scipy.fft import next_fast_len
 from scipy.signal import butter, fftconvolve, sosfilt
 
 RATE = 16000
@@ -96,10 +97,11 @@ def room(pcm, rng):
 
 def noise(n, rng):
     """Unit-power noise of a random slope between white and brown."""
-    k = np.fft.rfftfreq(n, 1 / RATE)
+    size = next_fast_len(n, real=True)
+    k = np.fft.rfftfreq(size, 1 / RATE)
     k[0] = k[1]
     spec = (rng.standard_normal(len(k)) + 1j * rng.standard_normal(len(k))) * np.maximum(k, 60) ** -rng.uniform(0, 1)
-    x = np.fft.irfft(spec, n)
+    x = np.fft.irfft(spec, size)[:n]
     return (x / np.sqrt((x ** 2).mean())).astype(np.float32)
 
 

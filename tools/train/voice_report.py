@@ -66,19 +66,26 @@ def save_head(path, head, layers, heat, report):
 
 
 def save_card(path, name, kind, size, report, arguments):
-    what = (f"A head on the encoder of Whisper {size}: mean and deviation of its middle layers over an utterance's own "
-            "frames, projected to 128 values" if kind == "whisper" else
-            "A small convolutional network over log-mel frames with attentive pooling, for when no Whisper is loaded")
+    if kind == "whisper":
+        what = (f"A head on the encoder of Whisper {size}: mean and deviation of its middle layers over an utterance's "
+                "own frames, projected to 128 values")
+        heard = "put into 30 s windows with other clips of other speakers"
+        if arguments.augmented:
+            heard += ", and heard clean and through telephone bands, rooms and noise"
+    else:
+        what = ("A small convolutional network over log-mel frames with attentive pooling, for when no Whisper is loaded")
+        heard = "heard clean, at other speeds and through telephone bands, rooms and noise"
+        if arguments.whisper:
+            what += ". In training it also learned to say what Whisper base's middle layers hold of a clip (Whisper: MIT)"
     with open(path, "w", encoding="utf-8") as f:
         f.write(f"""# {name}
 
 {what}; five emotions (sad, happy, angry, neutral, non-neutral) of an utterance's voice.
 
 - **Data**: RAVDESS (1199 English clips, 20 actors), EmoDB (408 German clips, 8 actors), nEMO (3493 Polish clips, 7
-  actors). Acted speech: expect less of spontaneous talk. Every clip is set to the same speech level, put into 30 s
-  windows with other clips of other speakers, and heard clean and through telephone bands, rooms and noise.
+  actors). Acted speech: expect less of spontaneous talk. Every clip is set to the same speech level and {heard}.
 - **Licence**: {LICENCE}.
-- **Recipe**: `python tools/train/voice_{kind if kind == 'whisper' else 'net'}.py --data DATA {'--whisper DIR ' if kind == 'whisper' else ''}--out models/emotion_voice/`
+- **Recipe**: `python tools/train/voice_{kind}.py --data DATA --whisper DIR --out models/emotion_voice/`
   (seed {arguments.seed}, {arguments.epochs} epochs). Nine ways of speaking are told apart in training and added up to the five;
   classes weigh the same within a corpus. Probabilities are calibrated by one temperature on held-out speakers.
 - **Interface**: `src/models/emotion_voice/`.
