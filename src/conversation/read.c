@@ -61,6 +61,12 @@ static double need_number(reader *r, const json_t *object, const char *key, doub
     return number;
 }
 
+static int need_integer(reader *r, const json_t *object, const char *key, int high)
+{
+    double number = need_number(r, object, key, 0, high);
+    return number >= 0 && number <= high ? (int)number : 0;
+}
+
 /* null and absent mean NAN */
 static float maybe_number(const json_t *object, const char *key)
 {
@@ -265,8 +271,8 @@ static ut_status read_head(reader *r, const json_t *json)
     c->source.file = need_text(r, source, "file");
     c->source.sha256 = copy_text(r, json_object_get(source, "sha256"));
     c->source.duration = need_number(r, source, "duration", 0, 1e7);
-    c->source.rate = (int)need_number(r, source, "rate", 0, 1e7);
-    c->source.channels = (int)need_number(r, source, "channels", 0, 1e5);
+    c->source.rate = need_integer(r, source, "rate", 10000000);
+    c->source.channels = need_integer(r, source, "channels", 100000);
     c->language = copy_text(r, json_object_get(json, "language"));
     const json_t *speakers = json_object_get(json, "speakers");
     c->speakers = new_items(r, json_array_size(speakers), sizeof *c->speakers);
