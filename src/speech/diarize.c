@@ -50,7 +50,7 @@ ut_speaker_encoder ut_speaker_encoder_from_resemblyzer(const ut_resemblyzer *mod
 
 ut_diarize_options ut_diarize_defaults(void)
 {
-    return (ut_diarize_options){.step = 1.0};
+    return (ut_diarize_options){.step = 1.5};
 }
 
 struct ut_diarizer {

@@ -59,7 +59,7 @@ typedef struct ut_diarize_options {
     float threshold; /* <= 0: the encoder's own */
 } ut_diarize_options;
 
-/* 0, 0, 0, 1, 0. */
+/* 0, 0, 0, 1.5, 0: 1 s costs half as much again and tells no better, 2.5 s tells worse. */
 ut_diarize_options ut_diarize_defaults(void);
 
 /* A stretch of one speaker. Turns of different speakers may overlap. */
