@@ -84,12 +84,12 @@ static bool is_installed(const ut_hub *hub, const ut_hub_model *model)
 
 static int list(const ut_hub *hub)
 {
-    printf("%-16s %-15s %9s  %-20s %-10s %s\n", "name", "job", "size", "licence", "installed",
+    printf("%-16s %-15s %9s  %-20s %-10s %s\n", "name", "job", "size", "licence", "state",
            "what it is");
     for (size_t i = 0; i < ut_hub_count(hub); i++) {
         const ut_hub_model *m = ut_hub_at(hub, i);
         printf("%-16s %-15s %6.0f MB  %-20s %-10s %s\n", m->name, m->job,
-               (double)ut_hub_size(m) / 1e6, m->license, is_installed(hub, m) ? "yes" : "no",
+               (double)ut_hub_size(m) / 1e6, m->license, is_installed(hub, m) ? "installed" : "-",
                m->about);
     }
     return 0;
