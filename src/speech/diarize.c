@@ -104,7 +104,7 @@ static bool allocate(ut_diarizer *d)
 {
     const ut_speaker_encoder *e = &d->models.encoder;
     const ut_window_grid *g = &d->heard.grid;
-    size_t batch = (size_t)e->batch, span = (size_t)(g->window / e->hop + 2);
+    size_t batch = (size_t)e->batch, span = (size_t)(g->window / e->hop) + 2;
     d->capacity = (size_t)g->window + (BATCH - 1) * (size_t)g->step;
     d->feature_count = (int)((d->capacity - (size_t)e->frame) / (size_t)e->hop) + 1;
     d->pcm = floats(d->capacity);

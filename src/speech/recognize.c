@@ -1,6 +1,7 @@
 #include "speech/recognize.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -147,14 +148,9 @@ static ut_status write_prompt(ut_recognizer_session *s, const ut_recognize_optio
     s->prompt_count = 0;
     s->prompt[s->prompt_count++] = t->start;
     if (t->multilingual) {
-        char name[16] = "<|";
-        size_t length = strlen(language);
-        int id = -1;
-        if (length <= 8) {
-            memcpy(name + 2, language, length);
-            memcpy(name + 2 + length, "|>", 3);
-            id = ut_bpe_find(ut_whisper_bpe(s->model), name);
-        }
+        char name[16];
+        snprintf(name, sizeof name, "<|%.8s|>", language);
+        int id = ut_bpe_find(ut_whisper_bpe(s->model), name);
         if (id < t->language || id >= t->language + t->languages)
             return ut_fail(err, UT_ERR_USAGE, "recognize",
                            "the recogniser does not know the language %s; name one by its code "

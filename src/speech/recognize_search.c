@@ -210,12 +210,12 @@ static int sample(const float *row, int vocabulary, float temperature, uint64_t 
     double sum = 0.0;
     for (int i = 0; i < vocabulary; i++)
         if (row[i] > top - 20.0f * temperature)
-            sum += exp((row[i] - top) / temperature);
+            sum += (double)expf((row[i] - top) / temperature);
     double left = uniform(seed) * sum;
     int last = 0;
     for (int i = 0; i < vocabulary; i++)
         if (row[i] > top - 20.0f * temperature) {
-            left -= exp((row[i] - top) / temperature);
+            left -= (double)expf((row[i] - top) / temperature);
             last = i;
             if (left <= 0.0)
                 break;

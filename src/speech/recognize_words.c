@@ -263,6 +263,25 @@ static bool merge_marks(ut_arena *arena, piece *pieces, int count)
     return true;
 }
 
+/* What was written without a space belongs to the word before: "V-I-O", "ma'am", "in-house". A mark
+ * alone was kept apart until now so that the pause behind a word is not counted as part of it. */
+static bool glue(ut_arena *arena, piece *pieces, int count)
+{
+    int last = -1;
+    for (int i = 0; i < count; i++) {
+        if (pieces[i].gone)
+            continue;
+        if (last < 0 || pieces[i].length == 0 || pieces[i].text[0] == ' ') {
+            last = i;
+            continue;
+        }
+        if (!join(arena, &pieces[last], &pieces[i], &pieces[last]))
+            return false;
+        pieces[last].stop = pieces[i].stop;
+    }
+    return true;
+}
+
 static void place(ut_recognizer_session *s, piece *pieces, int count, bool times, double seconds)
 {
     int first[UT_LONGEST_TEXT + 2];
@@ -322,7 +341,8 @@ ut_status ut_words_from_tokens(ut_recognizer_session *s, bool times, double seco
     place(s, pieces, count, times, seconds);
     if (times)
         shorten(pieces, count);
-    if (!merge_marks(arena, pieces, count))
+    if (!merge_marks(arena, pieces, count) ||
+        (!is_unspaced(result->language) && !glue(arena, pieces, count)))
         return ut_fail_memory(err, "recognize");
     result->words = UT_ARENA_NEW(arena, ut_word, (size_t)count);
     if (!result->words)
@@ -337,7 +357,7 @@ ut_status ut_words_from_tokens(ut_recognizer_session *s, bool times, double seco
             continue;
         double probability = 0.0;
         for (int k = p->begin; k < p->end; k++)
-            probability += exp(s->best.log_probabilities[k]);
+            probability += (double)expf(s->best.log_probabilities[k]);
         ut_word *w = &result->words[result->word_count];
         char *text = ut_arena_strndup(arena, bare, length);
         if (!text)
