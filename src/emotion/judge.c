@@ -102,10 +102,10 @@ static void recall(const judging *j, ut_utterance *u, ut_opinion *o)
 
 static void reliabilities(const ut_utterance *u, float r[UT_EXPERTS])
 {
-    float heard = (float)fmin(1.0, (u->end - u->start) / 1.5);
+    float heard = (float)fmin(1.0, (u->end - u->start) / 2.0);
     float understood = isfinite(u->text_confidence) ? u->text_confidence : 1;
     memcpy(r, belief, sizeof belief);
-    r[UT_EXPERT_ACOUSTIC] *= 0.3f + 0.7f * heard;
+    r[UT_EXPERT_ACOUSTIC] *= heard;
     r[UT_EXPERT_TEXT] *= understood;
     r[UT_EXPERT_CONTEXT] *= understood;
     float nearest = u->emotion.example_count ? u->emotion.examples[0].distance : 1;

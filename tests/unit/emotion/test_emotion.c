@@ -78,7 +78,7 @@ static ut_conversation *talk(size_t n)
     for (size_t i = 0; i < n; i++) {
         ut_utterance *u = &c->utterances[i];
         *u = (ut_utterance){.start = (double)i,
-                            .end = (double)i + 0.9,
+                            .end = (double)i + 2.5,
                             .speaker = (int)(i % 2),
                             .text = i % 2 ? "fine" : "I am furious",
                             .text_confidence = 0.9f};
