@@ -158,7 +158,7 @@ def main():
     p.add_argument("--whisper", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--cache", default="build/voice_features")
-    p.add_argument("--augmented", type=int, default=1, help="passes over the corpora with noise, rooms, telephones")
+    p.add_argument("--augmented", type=int, default=0, help="passes over the corpora with noise, rooms, telephones")
     p.add_argument("--epochs", type=int, default=12)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
