@@ -72,8 +72,6 @@ static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judg
         models->hear = hear_head;
         return ut_conversation_add_model(c, "emotion voice", e->heads[h].name, e->heads[h].sha256);
     }
-    if (!e->voice_net)
-        return UT_OK;
     models->acoustic = e->voice_net;
     models->voice_model = e->voice_net_name;
     models->voice_dim = ut_voice_net_dim(e->voice_net);

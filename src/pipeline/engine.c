@@ -260,8 +260,6 @@ static ut_status open_voice_net(ut_engine *e, ut_error *err)
 {
     const char *path = bundled(e, "emotion_voice/voice-net.safetensors");
     e->voice_net_name = "voice-net";
-    if (!ut_file_exists(path))
-        return UT_OK;
     UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
     return record(e, "voice", e->voice_net_name, path, err);
 }
