@@ -24,7 +24,7 @@ void ut_stream_close(ut_stream *stream)
 /* Forgets what lies before `from`. */
 static void drop(ut_stream *stream, size_t from)
 {
-    if (from <= stream->base)
+    if (!stream->pcm || from <= stream->base)
         return;
     size_t gone = from - stream->base;
     if (gone > stream->count)
