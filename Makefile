@@ -25,6 +25,7 @@ run: models
 
 # Lint, unit, golden, fuzz and end-to-end tests in the release build, then the sanitizers.
 test: models
+	@tools/setup.sh test
 	@tools/test.sh
 
 quick: build/undertone

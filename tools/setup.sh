@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need, as root or through sudo; says what to
-# install where it may not.
+# install where it may not. usage: tools/setup.sh [test]   (test: what only the tests need, too)
 set -eu
 
 packages="gcc clang clang-format clang-tidy libclang-rt-14-dev make cmake ninja-build pkg-config
 libsndfile1-dev libsoxr-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libsqlite3-dev
 libsodium-dev libcairo2-dev libutf8proc-dev zlib1g-dev libcmocka-dev ffmpeg python3 python3-pip
-python3-numpy python3-sklearn python3-jsonschema ca-certificates valgrind"
+ca-certificates"
+[ "${1:-}" != test ] ||
+    packages="$packages python3-numpy python3-sklearn python3-jsonschema chromium"
 
 case "$(. /etc/os-release && echo "${VERSION_ID:-}")" in
     12) ;;

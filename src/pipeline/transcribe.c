@@ -186,15 +186,6 @@ static void turns_within(const lane *l, double start, double end, const ut_turn 
     *n = last - first;
 }
 
-static bool is_spaced(const char *language)
-{
-    static const char *const unspaced[] = {"zh", "ja", "th", "lo", "my", "yue"};
-    for (size_t i = 0; i < sizeof unspaced / sizeof *unspaced; i++)
-        if (strcmp(language, unspaced[i]) == 0)
-            return false;
-    return true;
-}
-
 static bool is_cancelled(void *cancelled)
 {
     return cancelled && atomic_load((atomic_bool *)cancelled);
@@ -230,7 +221,7 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_
     ut_utterance *utterances;
     size_t count;
     UT_TRY(ut_utterances_from_words(t->c->arena, r.words, r.word_count, turns, turn_count, &cut,
-                                    is_spaced(t->language), &utterances, &count, err));
+                                    ut_language_is_spaced(t->language), &utterances, &count, err));
     for (size_t i = 0; i < count && l->speaker >= 0; i++)
         utterances[i].speaker = l->speaker;
     UT_TRY(pool_voices(t, session, window->start, utterances, count, scratch, err));

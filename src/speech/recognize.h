@@ -72,4 +72,8 @@ UT_MUST_CHECK ut_status ut_recognize_language(ut_recognizer_session *session, co
                                               size_t n, char language[8], float *probability,
                                               ut_error *err);
 
+/* Whether a language ("en") puts spaces between words; Chinese, Japanese, Thai ... do not, and
+ * every run of whole characters is a word there. */
+bool ut_language_is_spaced(const char *language);
+
 #endif

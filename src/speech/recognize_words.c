@@ -111,11 +111,10 @@ static bool is_ascii_mark(const char *text, size_t length)
     return length == 1 && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", text[0]) != NULL;
 }
 
-/* Languages written without spaces: every run of whole characters is a word. */
-static bool is_unspaced(const char *language)
+bool ut_language_is_spaced(const char *language)
 {
     static const char *const unspaced[] = {"zh", "ja", "th", "lo", "my", "yue", NULL};
-    return among(language, strlen(language), unspaced);
+    return !among(language, strlen(language), unspaced);
 }
 
 static int split(const ut_recognizer_session *s, const char *language, ut_arena *arena,
@@ -124,7 +123,7 @@ static int split(const ut_recognizer_session *s, const char *language, ut_arena 
     const hypothesis *h = &s->best;
     const ut_bpe *bpe = ut_whisper_bpe(s->model);
     int end = ut_whisper_get_tokens(s->model)->end;
-    bool unspaced = is_unspaced(language);
+    bool unspaced = !ut_language_is_spaced(language);
     int count = 0;
     bool partial = false;
     for (int i = 0; i < h->count; i++) {
@@ -342,7 +341,7 @@ ut_status ut_words_from_tokens(ut_recognizer_session *s, bool times, double seco
     if (times)
         shorten(pieces, count);
     if (!merge_marks(arena, pieces, count) ||
-        (!is_unspaced(result->language) && !glue(arena, pieces, count)))
+        (ut_language_is_spaced(result->language) && !glue(arena, pieces, count)))
         return ut_fail_memory(err, "recognize");
     result->words = UT_ARENA_NEW(arena, ut_word, (size_t)count);
     if (!result->words)
