@@ -1,5 +1,6 @@
 /* Real discrete Fourier transform of any size: mixed radix 2, 3, 4, 5 over the factors it has,
- * plain sums over what is left (fine for the small primes that window sizes hold).
+ * plain sums over what is left (fine for the small primes that window sizes hold). An even size
+ * goes through a complex transform of half of it.
  *
  * A plan is immutable and may be shared between threads; the scratch belongs to one. No allocation
  * after ut_fft_create(). */

@@ -23,14 +23,15 @@ ut_mel_options ut_mel_defaults(void)
 {
     return (ut_mel_options){.rate = 16000,
                             .frame = 400,
-                            .fft = 400,
+                            .fft = 512,
                             .hop = 160,
-                            .bands = 64,
-                            .low = 20,
-                            .high = 8000,
+                            .bands = 40,
+                            .low = 60,
+                            .high = 7600,
                             .scale = UT_MEL_HTK,
                             .window = UT_WINDOW_HANN_PERIODIC,
-                            .log_floor = 1e-10f};
+                            .log_floor = 1e-10f,
+                            .add_floor = true};
 }
 
 void ut_window_fill(ut_window kind, int n, float *window)
@@ -139,19 +140,19 @@ int ut_mel_frames(const ut_mel *mel, size_t n)
 
 size_t ut_mel_scratch(const ut_mel *mel)
 {
-    size_t n = (size_t)mel->options.fft;
-    return ut_fft_scratch(mel->fft) + n + n / 2 + 1;
+    return UT_MEL_SCRATCH((size_t)mel->options.fft);
 }
 
 void ut_mel_apply(const ut_mel *mel, const float *spectrum, float *out)
 {
-    float floor = mel->options.log_floor;
+    float floor = mel->options.log_floor, added = mel->options.add_floor ? floor : 0.0f;
     for (int b = 0; b < mel->options.bands; b++) {
         const filter *f = &mel->filters[b];
         const float *w = mel->weights + f->offset;
         float sum = 0;
         for (int k = 0; k < f->count; k++)
             sum += w[k] * spectrum[f->first + k];
+        sum += added;
         out[b] = floor > 0 ? logf(sum > floor ? sum : floor) : sum;
     }
 }

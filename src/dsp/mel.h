@@ -31,10 +31,12 @@ typedef struct ut_mel_options {
     bool area;       /* each filter divided by its width (Slaney's norm) */
     bool magnitude;  /* filters see the magnitude, not the power */
     float log_floor; /* > 0: natural logarithm of max(value, log_floor); 0: no logarithm */
+    bool add_floor;  /* of value + log_floor instead */
 } ut_mel_options;
 
-/* 16 kHz, 25 ms periodic Hann, 10 ms hop, 64 HTK bands 20-8000 Hz, no area norm, log of max(power,
- * 1e-10): the front end of the networks that come with the program. */
+/* 16 kHz, 25 ms periodic Hann, 512 points, 10 ms hop, 40 HTK bands 60-7600 Hz, no area norm, log of
+ * (power + 1e-10): the front end of the speech networks trained here (tools/train/vad_logmel.py is
+ * its twin). */
 ut_mel_options ut_mel_defaults(void);
 
 typedef struct ut_mel ut_mel;
@@ -46,7 +48,8 @@ const ut_mel_options *ut_mel_get(const ut_mel *mel);
 /* Frames of n samples when frame i begins at i * hop: 0 if n < frame. */
 int ut_mel_frames(const ut_mel *mel, size_t n);
 
-/* Floats of scratch. */
+/* Floats of scratch: by the points of the transform, for buffers of a known size, or of a mel. */
+#define UT_MEL_SCRATCH(fft) (8 * (fft))
 size_t ut_mel_scratch(const ut_mel *mel);
 
 /* out[bands] of the frame pcm[0 .. frame). */

@@ -1,4 +1,4 @@
-"""Log-mel features of the two small speech networks, as src/models/vad_small/logmel.c computes them.
+"""Log-mel features of the two small speech networks, as src/dsp/mel.c computes them (ut_mel_defaults).
 
 16 kHz, frames of 400 samples under a periodic Hann window, zero-padded to 512 for the transform; 40 triangles, equally
 spaced on the HTK mel scale from 60 to 7600 Hz, peak 1, on the power spectrum; natural log of (power + 1e-10).

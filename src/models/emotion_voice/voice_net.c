@@ -138,18 +138,9 @@ ut_status ut_voice_net_open(const char *path, ut_voice_net **out, ut_error *err)
     if (!net)
         return ut_fail_memory(err, "emotion_voice");
     ut_mel_options options = ut_mel_defaults();
-    options.rate = 16000;
-    options.frame = FRAME;
-    options.fft = 512;
-    options.hop = HOP;
     options.bands = BANDS;
-    options.low = 60.0f;
-    options.high = 7600.0f;
-    options.scale = UT_MEL_HTK;
-    options.window = UT_WINDOW_HANN_PERIODIC;
-    options.area = false;
-    options.magnitude = false;
     options.log_floor = 1e-6f;
+    options.add_floor = false;
     ut_status status = ut_weights_open(path, &net->weights, err);
     if (status == UT_OK)
         status = ut_mel_create(&options, &net->mel, err);

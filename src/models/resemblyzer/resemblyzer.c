@@ -9,7 +9,7 @@
 #include "models/lstm/lstm.h"
 #include "nn/ops.h"
 
-enum { LAYERS = 3, SIZE = UT_RESEMBLYZER_SIZE, MEL_SCRATCH = 8192 };
+enum { LAYERS = 3, SIZE = UT_RESEMBLYZER_SIZE };
 
 struct ut_resemblyzer {
     ut_mel *mel;
@@ -41,8 +41,6 @@ static ut_status read_all(const ut_weights *weights, ut_resemblyzer *model, ut_e
                               .window = UT_WINDOW_HANN_PERIODIC,
                               .area = true};
     UT_TRY(ut_mel_create(&options, &model->mel, err));
-    if (ut_mel_scratch(model->mel) > MEL_SCRATCH)
-        return ut_fail(err, UT_ERR_INTERNAL, "resemblyzer", "mel scratch outgrew its buffer");
     for (int i = 0; i < LAYERS; i++)
         UT_TRY(ut_lstm_layer_read(&model->layer[i], weights, "model_state.lstm.", i, "",
                                   i ? SIZE : UT_RESEMBLYZER_BANDS, SIZE, err));
@@ -69,7 +67,7 @@ ut_status ut_resemblyzer_open(const char *path, ut_resemblyzer **model, ut_error
 void ut_resemblyzer_features(const ut_resemblyzer *model, const float *pcm, int count,
                              float *features)
 {
-    float scratch[MEL_SCRATCH];
+    float scratch[UT_MEL_SCRATCH(UT_RESEMBLYZER_FRAME)];
     ut_mel_run(model->mel, pcm, count, features, scratch);
 }
 

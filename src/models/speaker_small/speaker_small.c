@@ -4,12 +4,13 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "models/vad_small/logmel.h"
+#include "dsp/mel.h"
 #include "nn/ops.h"
 #include "nn/weights.h"
 
 enum {
     LAYERS = 4,
+    POINTS = 512, /* of ut_mel_defaults() */
     WIDEST = 256, /* channels */
     POOLED = 2 * WIDEST,
     FRAMES = UT_SPEAKER_SMALL_PARTIAL,
@@ -27,7 +28,7 @@ struct ut_speaker_small {
     ut_tensor output_w, output_b;
     float bias[LAYERS][WIDEST];
     float output_bias[SIZE];
-    ut_logmel logmel;
+    ut_mel *mel;
 };
 
 #define MEMBER(name) offsetof(ut_speaker_small, name)
@@ -51,7 +52,10 @@ ut_status ut_speaker_small_open(const char *path, ut_speaker_small **model, ut_e
     ut_speaker_small *m = calloc(1, sizeof *m);
     if (!m)
         return ut_fail_memory(err, "speaker_small");
-    ut_status status = ut_weights_open(path, &m->weights, err);
+    const ut_mel_options options = ut_mel_defaults();
+    ut_status status = ut_mel_create(&options, &m->mel, err);
+    if (status == UT_OK)
+        status = ut_weights_open(path, &m->weights, err);
     if (status != UT_OK)
         goto done;
     ut_binder binder;
@@ -63,7 +67,6 @@ ut_status ut_speaker_small_open(const char *path, ut_speaker_small **model, ut_e
     for (int layer = 0; layer < LAYERS; layer++)
         ut_tensor_to_f32(&m->conv_b[layer], 0, (size_t)shapes[layer].out, m->bias[layer]);
     ut_tensor_to_f32(&m->output_b, 0, SIZE, m->output_bias);
-    ut_logmel_init(&m->logmel);
     *model = m;
     m = NULL;
 done:
@@ -75,6 +78,7 @@ void ut_speaker_small_close(ut_speaker_small *model)
 {
     if (!model)
         return;
+    ut_mel_destroy(model->mel);
     ut_weights_close(model->weights);
     free(model);
 }
@@ -82,9 +86,8 @@ void ut_speaker_small_close(ut_speaker_small *model)
 void ut_speaker_small_features(const ut_speaker_small *model, const float *pcm, int count,
                                float *features)
 {
-    for (int i = 0; i < count; i++)
-        ut_logmel_frame(&model->logmel, pcm + (size_t)i * UT_SPEAKER_SMALL_HOP,
-                        features + (size_t)i * BANDS);
+    float scratch[UT_MEL_SCRATCH(POINTS)];
+    ut_mel_run(model->mel, pcm, count, features, scratch);
 }
 
 static size_t conv_scratch(void)

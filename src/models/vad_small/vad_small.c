@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "models/vad_small/logmel.h"
+#include "dsp/mel.h"
 #include "nn/ops.h"
 #include "nn/weights.h"
 
-enum { INPUT = 2 * UT_LOGMEL_BANDS, INNER = 48, HIDDEN = UT_VAD_SMALL_HIDDEN, HOP = 256 };
+enum { BANDS = 40, POINTS = 512, HOP = 256 }; /* of ut_mel_defaults(), but for the hop */
+enum { FRAMES = 2, INPUT = FRAMES * BANDS, INNER = 48, HIDDEN = UT_VAD_SMALL_HIDDEN };
 
 static const float PEAK_FLOOR = -6.0f;
 static const float PEAK_DECAY = 0.004f; /* a frame */
@@ -20,7 +21,7 @@ struct ut_vad_small {
     ut_tensor w_ih, w_hh, b_ih, b_hh;
     ut_tensor output_w, output_b;
     float biases[INNER + 8 * HIDDEN + 1]; /* input, LSTM's two, output: as floats */
-    ut_logmel logmel;
+    ut_mel *mel;
 };
 
 static const ut_binding bindings[] = {
@@ -40,7 +41,11 @@ ut_status ut_vad_small_open(const char *path, ut_vad_small **model, ut_error *er
     ut_vad_small *m = calloc(1, sizeof *m);
     if (!m)
         return ut_fail_memory(err, "vad_small");
-    ut_status status = ut_weights_open(path, &m->weights, err);
+    ut_mel_options options = ut_mel_defaults();
+    options.hop = HOP;
+    ut_status status = ut_mel_create(&options, &m->mel, err);
+    if (status == UT_OK)
+        status = ut_weights_open(path, &m->weights, err);
     if (status != UT_OK)
         goto done;
     ut_binder binder;
@@ -53,7 +58,6 @@ ut_status ut_vad_small_open(const char *path, ut_vad_small **model, ut_error *er
     ut_tensor_to_f32(&m->b_ih, 0, 4 * HIDDEN, m->biases + INNER);
     ut_tensor_to_f32(&m->b_hh, 0, 4 * HIDDEN, m->biases + INNER + 4 * HIDDEN);
     ut_tensor_to_f32(&m->output_b, 0, 1, m->biases + INNER + 8 * HIDDEN);
-    ut_logmel_init(&m->logmel);
     *model = m;
     m = NULL;
 done:
@@ -65,34 +69,36 @@ void ut_vad_small_close(ut_vad_small *model)
 {
     if (!model)
         return;
+    ut_mel_destroy(model->mel);
     ut_weights_close(model->weights);
     free(model);
 }
 
-/* One frame's 40 inputs: log-mel less the decaying peak level, kept within what was trained on. */
-static void scaled_frame(const ut_vad_small *model, ut_vad_small_state *state, const float *pcm,
-                         float *out)
+/* One frame's inputs from its log-mel: less the decaying peak level, kept within what was trained
+ * on. */
+static void scale(ut_vad_small_state *state, float *mel)
 {
-    ut_logmel_frame(&model->logmel, pcm, out);
     float level = 0.0f;
-    for (int band = 0; band < UT_LOGMEL_BANDS; band++)
-        level += out[band];
-    level = level / UT_LOGMEL_BANDS - PEAK_FLOOR;
+    for (int band = 0; band < BANDS; band++)
+        level += mel[band];
+    level = level / BANDS - PEAK_FLOOR;
     state->peak = fmaxf(fmaxf(level, state->peak - PEAK_DECAY), 0.0f);
     const float peak = state->peak + PEAK_FLOOR;
-    for (int band = 0; band < UT_LOGMEL_BANDS; band++)
-        out[band] = 0.25f * fminf(fmaxf(out[band] - peak, -12.0f), 8.0f);
+    for (int band = 0; band < BANDS; band++)
+        mel[band] = 0.25f * fminf(fmaxf(mel[band] - peak, -12.0f), 8.0f);
 }
 
 float ut_vad_small_step(const ut_vad_small *model, ut_vad_small_state *state, const float *pcm)
 {
     float samples[UT_VAD_SMALL_CONTEXT + UT_VAD_SMALL_STEP];
-    float input[INPUT], inner[INNER], hidden[HIDDEN], gates[4 * HIDDEN], logit;
+    float scratch[UT_MEL_SCRATCH(POINTS)], input[INPUT], inner[INNER], hidden[HIDDEN],
+        gates[4 * HIDDEN], logit;
     memcpy(samples, state->context, sizeof state->context);
     for (int i = 0; i < UT_VAD_SMALL_STEP; i++)
         samples[UT_VAD_SMALL_CONTEXT + i] = isfinite(pcm[i]) ? pcm[i] : 0.0f;
-    scaled_frame(model, state, samples, input);
-    scaled_frame(model, state, samples + HOP, input + UT_LOGMEL_BANDS);
+    ut_mel_run(model->mel, samples, FRAMES, input, scratch);
+    for (int frame = 0; frame < FRAMES; frame++)
+        scale(state, input + frame * BANDS);
     memcpy(state->context, samples + UT_VAD_SMALL_STEP, sizeof state->context);
 
     const float *biases = model->biases;
