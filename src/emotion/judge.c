@@ -29,7 +29,7 @@ typedef struct judging {
 
 ut_judge_options ut_judge_defaults(void)
 {
-    return (ut_judge_options){true, true, true, true, 5};
+    return (ut_judge_options){true, true, true, true, true, 5};
 }
 
 static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
@@ -139,7 +139,7 @@ static ut_status word_cues(const judging *j, ut_utterance *u, ut_error *err)
     return UT_OK;
 }
 
-static ut_status judge_one(const judging *j, size_t index, ut_error *err)
+static ut_status ask_one(const judging *j, size_t index, ut_error *err)
 {
     ut_utterance *u = &j->c->utterances[index];
     ut_emotion *e = &u->emotion;
@@ -155,6 +155,13 @@ static ut_status judge_one(const judging *j, size_t index, ut_error *err)
         context->present = true;
     }
     recall(j, u, &e->opinions[UT_EXPERT_RETRIEVAL]);
+    return UT_OK;
+}
+
+static void decide_one(const judging *j, size_t index)
+{
+    ut_utterance *u = &j->c->utterances[index];
+    ut_emotion *e = &u->emotion;
     float reliability[UT_EXPERTS];
     reliabilities(u, reliability);
     float priors[UT_EXPERTS][UT_EMOTIONS];
@@ -167,6 +174,11 @@ static ut_status judge_one(const judging *j, size_t index, ut_error *err)
     for (int i = 1; i < UT_EMOTIONS; i++)
         if (e->probabilities[i] > e->probabilities[e->label])
             e->label = (ut_emotion_label)i;
+}
+
+static ut_status explain_one(const judging *j, size_t index, ut_error *err)
+{
+    ut_utterance *u = &j->c->utterances[index];
     UT_TRY(word_cues(j, u, err));
     return ut_explain(j->c, u, err);
 }
@@ -212,7 +224,11 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     if (status == UT_OK)
         status = read_all(&j, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
-        status = judge_one(&j, i, err);
+        status = ask_one(&j, i, err);
+    for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
+        decide_one(&j, i);
+    for (size_t i = 0; status == UT_OK && options->explain && i < c->utterance_count; i++)
+        status = explain_one(&j, i, err);
     free(j.read);
     free(j.turns);
     free(j.baselines);
