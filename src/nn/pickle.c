@@ -18,6 +18,7 @@ typedef struct machine {
     value **memo;
     size_t memo_count;
     size_t memo_capacity;
+    int operand;      /* of the opcode at hand, from the table of opcodes */
     ut_status status; /* sticky */
 } machine;
 
@@ -85,26 +86,36 @@ static const char *take_line(machine *m, size_t *length)
     return line;
 }
 
+static value *make(machine *m, ut_pickle_kind kind)
+{
+    value *v = UT_ARENA_NEW(m->arena, value, 1);
+    if (v)
+        v->kind = kind;
+    else
+        fail(m, UT_ERR_MEMORY);
+    return v;
+}
+
+/* NULL is a mark. */
 static void push_any(machine *m, value *v)
 {
-    if (m->depth >= STACK_LIMIT) {
+    if (m->depth >= STACK_LIMIT)
         fail(m, UT_ERR_FORMAT);
-        return;
-    }
-    if (grow(m, &m->stack, &m->stack_capacity, m->depth + 1))
+    else if (grow(m, &m->stack, &m->stack_capacity, m->depth + 1))
         m->stack[m->depth++] = v;
 }
 
 static value *push(machine *m, ut_pickle_kind kind)
 {
-    value *v = UT_ARENA_NEW(m->arena, value, 1);
-    if (!v) {
-        fail(m, UT_ERR_MEMORY);
-        return NULL;
-    }
-    v->kind = kind;
-    push_any(m, v);
+    value *v = make(m, kind);
+    if (v)
+        push_any(m, v);
     return v;
+}
+
+static void push_opaque(machine *m)
+{
+    push(m, UT_PICKLE_OPAQUE);
 }
 
 static void push_int(machine *m, int64_t integer)
@@ -131,31 +142,30 @@ static void push_text(machine *m, ut_pickle_kind kind, const void *bytes, size_t
     }
 }
 
-static void push_counted(machine *m, int bytes)
+/* The value `below` the top, which stays; NULL (and failure) if a mark or nothing is there. */
+static value *peek(machine *m, size_t below)
 {
-    uint64_t length = take_uint(m, bytes);
-    const uint8_t *text = take_bytes(m, length);
-    if (text)
-        push_text(m, UT_PICKLE_STRING, text, (size_t)length);
+    value *v = below < m->depth ? m->stack[m->depth - 1 - below] : NULL;
+    if (!v)
+        fail(m, UT_ERR_FORMAT);
+    return v;
 }
 
-/* NULL (and failure) if the stack is empty or a mark lies on top. */
 static value *pop(machine *m)
 {
-    if (m->depth == 0 || !m->stack[m->depth - 1]) {
-        fail(m, UT_ERR_FORMAT);
-        return NULL;
-    }
-    return m->stack[--m->depth];
+    value *v = peek(m, 0);
+    if (v)
+        m->depth--;
+    return v;
 }
 
-static value *top(machine *m)
+/* Whether `count` values lie on top with no mark among them. */
+static bool holds(machine *m, size_t count)
 {
-    if (m->depth == 0 || !m->stack[m->depth - 1]) {
-        fail(m, UT_ERR_FORMAT);
-        return NULL;
-    }
-    return m->stack[m->depth - 1];
+    for (size_t i = 0; i < count; i++)
+        if (!peek(m, i))
+            return false;
+    return true;
 }
 
 /* Index of the first value above the topmost mark. */
@@ -175,57 +185,52 @@ static void gather(machine *m, value *to, size_t first)
 {
     size_t count = m->depth - first;
     m->depth = first;
-    bool holds =
+    bool container =
         to->kind == UT_PICKLE_LIST || to->kind == UT_PICKLE_TUPLE || to->kind == UT_PICKLE_DICT;
-    if (!holds || count == 0)
-        return;
-    if (!grow(m, &to->items, &to->capacity, to->count + count))
+    if (!container || count == 0 || !grow(m, &to->items, &to->capacity, to->count + count))
         return;
     memcpy(to->items + to->count, m->stack + first, count * sizeof *m->stack);
     to->count += count;
 }
 
-static void push_marked(machine *m, ut_pickle_kind kind)
+/* An object of kind `operand` from what lies above the mark. */
+static void op_marked(machine *m)
 {
     size_t first;
     if (!above_mark(m, &first))
         return;
-    if (kind == UT_PICKLE_DICT && (m->depth - first) % 2) {
+    if (m->operand == UT_PICKLE_DICT && (m->depth - first) % 2) {
         fail(m, UT_ERR_FORMAT);
         return;
     }
-    value *v = UT_ARENA_NEW(m->arena, value, 1);
-    if (!v) {
-        fail(m, UT_ERR_MEMORY);
+    value *v = make(m, (ut_pickle_kind)m->operand);
+    if (!v)
         return;
-    }
-    v->kind = kind;
     gather(m, v, first);
     m->depth = first - 1;
     push_any(m, v);
 }
 
-static void push_tuple(machine *m, size_t count)
+static void op_tuple(machine *m)
 {
-    for (size_t i = 0; i < count; i++)
-        if (m->depth <= i || !m->stack[m->depth - 1 - i]) {
-            fail(m, UT_ERR_FORMAT);
-            return;
-        }
-    value *v = UT_ARENA_NEW(m->arena, value, 1);
-    if (!v) {
-        fail(m, UT_ERR_MEMORY);
+    size_t count = (size_t)m->operand;
+    value *v = holds(m, count) ? make(m, UT_PICKLE_TUPLE) : NULL;
+    if (!v)
         return;
-    }
-    v->kind = UT_PICKLE_TUPLE;
     gather(m, v, m->depth - count);
     push_any(m, v);
 }
 
-/* APPENDS, SETITEMS, ADDITEMS: what lies above the mark joins the object below it. */
-static void extend(machine *m, bool pairs)
+static void op_empty(machine *m)
+{
+    push(m, (ut_pickle_kind)m->operand);
+}
+
+/* What lies above the mark joins the object below it, one by one or in pairs. */
+static void op_extend(machine *m)
 {
     size_t first;
+    bool pairs = m->operand == 2;
     if (!above_mark(m, &first))
         return;
     value *to = first >= 2 ? m->stack[first - 2] : NULL;
@@ -238,44 +243,45 @@ static void extend(machine *m, bool pairs)
     m->depth = first - 1;
 }
 
-/* APPEND, SETITEM: the one or two values on top join the object below them. */
-static void join(machine *m, size_t count)
+/* The one or two values on top join the object below them. */
+static void op_join(machine *m)
 {
-    for (size_t i = 0; i <= count; i++)
-        if (m->depth <= i || !m->stack[m->depth - 1 - i]) {
-            fail(m, UT_ERR_FORMAT);
-            return;
-        }
-    value *to = m->stack[m->depth - 1 - count];
+    size_t count = (size_t)m->operand;
+    if (!holds(m, count + 1))
+        return;
+    value *to = peek(m, count);
     if ((count == 2) == (to->kind == UT_PICKLE_DICT))
         gather(m, to, m->depth - count);
     else
         m->depth -= count;
 }
 
-static void memo_put(machine *m, uint64_t index)
+static void op_mark(machine *m)
 {
-    value *v = top(m);
-    if (!v)
-        return;
-    if (index >= MEMO_LIMIT) {
-        fail(m, UT_ERR_FORMAT);
-        return;
-    }
-    if (!grow(m, &m->memo, &m->memo_capacity, (size_t)index + 1))
-        return;
-    m->memo[index] = v;
-    if (index >= m->memo_count)
-        m->memo_count = (size_t)index + 1;
+    push_any(m, NULL);
 }
 
-static void memo_get(machine *m, uint64_t index)
+/* The top goes, be it a value or a mark. */
+static void op_drop(machine *m)
 {
-    if (index >= m->memo_count || !m->memo[index]) {
+    if (m->depth)
+        m->depth--;
+    else
         fail(m, UT_ERR_FORMAT);
-        return;
-    }
-    push_any(m, m->memo[index]);
+}
+
+static void op_drop_marked(machine *m)
+{
+    size_t first;
+    if (above_mark(m, &first))
+        m->depth = first - 1;
+}
+
+static void op_duplicate(machine *m)
+{
+    value *v = peek(m, 0);
+    if (v)
+        push_any(m, v);
 }
 
 static uint64_t take_decimal(machine *m)
@@ -293,41 +299,82 @@ static uint64_t take_decimal(machine *m)
     return number;
 }
 
-/* "module\nname\n" */
-static void push_global(machine *m)
+/* A memo's index: `operand` bytes, or a line of digits. */
+static uint64_t take_index(machine *m)
 {
-    size_t first, second;
-    const char *module = take_line(m, &first);
-    const char *name = take_line(m, &second);
-    char both[160];
-    if (m->status != UT_OK)
-        return;
-    if (first + second + 1 >= sizeof both) {
-        push(m, UT_PICKLE_OPAQUE);
-        return;
-    }
-    memcpy(both, module, first);
-    both[first] = ' ';
-    memcpy(both + first + 1, name, second);
-    push_text(m, UT_PICKLE_GLOBAL, both, first + 1 + second);
+    return m->operand ? take_uint(m, m->operand) : take_decimal(m);
 }
 
-static void stack_global(machine *m)
+static void memo_put(machine *m, uint64_t index)
 {
-    value *name = pop(m);
-    value *module = pop(m);
-    char both[160];
-    if (!name || !module)
+    value *v = peek(m, 0);
+    if (!v)
         return;
-    if (name->kind != UT_PICKLE_STRING || module->kind != UT_PICKLE_STRING ||
-        name->length + module->length + 1 >= sizeof both) {
-        push(m, UT_PICKLE_OPAQUE);
+    if (index >= MEMO_LIMIT) {
+        fail(m, UT_ERR_FORMAT);
         return;
     }
-    memcpy(both, module->text, module->length);
-    both[module->length] = ' ';
-    memcpy(both + module->length + 1, name->text, name->length);
-    push_text(m, UT_PICKLE_GLOBAL, both, module->length + 1 + name->length);
+    if (!grow(m, &m->memo, &m->memo_capacity, (size_t)index + 1))
+        return;
+    m->memo[index] = v;
+    if (index >= m->memo_count)
+        m->memo_count = (size_t)index + 1;
+}
+
+static void op_put(machine *m)
+{
+    memo_put(m, take_index(m));
+}
+
+static void op_memoize(machine *m)
+{
+    memo_put(m, m->memo_count);
+}
+
+static void op_get(machine *m)
+{
+    uint64_t index = take_index(m);
+    if (index >= m->memo_count || !m->memo[index])
+        fail(m, UT_ERR_FORMAT);
+    else
+        push_any(m, m->memo[index]);
+}
+
+/* One longer than any that matters is opaque. */
+static void push_name(machine *m, const char *module, size_t module_length, const char *name,
+                      size_t name_length)
+{
+    char both[160];
+    if (module_length + 1 + name_length >= sizeof both) {
+        push_opaque(m);
+        return;
+    }
+    memcpy(both, module, module_length);
+    both[module_length] = ' ';
+    memcpy(both + module_length + 1, name, name_length);
+    push_text(m, UT_PICKLE_GLOBAL, both, module_length + 1 + name_length);
+}
+
+/* "module\nname\n" */
+static void op_global(machine *m)
+{
+    size_t module_length, name_length;
+    const char *module = take_line(m, &module_length);
+    const char *name = take_line(m, &name_length);
+    if (m->status == UT_OK)
+        push_name(m, module, module_length, name, name_length);
+}
+
+static void op_stack_global(machine *m)
+{
+    const value *name = pop(m);
+    const value *module = pop(m);
+    if (!name || !module)
+        return;
+    if (name->kind == UT_PICKLE_STRING && module->kind == UT_PICKLE_STRING)
+        push_name(m, module->text, module->length, name->text, name->length);
+    else
+        push_opaque(m);
 }
 
 static bool storage_dtype(const value *type, ut_dtype *dtype)
@@ -352,9 +399,9 @@ static bool storage_dtype(const value *type, ut_dtype *dtype)
 
 /* ("storage", torch.FloatStorage, key, device, elements[, view]); the view is of the oldest files
  * and must be None. */
-static void persistent(machine *m)
+static void op_persistent(machine *m)
 {
-    value *id = pop(m);
+    const value *id = pop(m);
     if (!id)
         return;
     ut_dtype dtype;
@@ -372,10 +419,11 @@ static void persistent(machine *m)
     v->integer = id->items[4]->integer;
 }
 
-static void reduce(machine *m)
+/* A call: those that PyTorch's tensors are made with are understood. */
+static void op_reduce(machine *m)
 {
-    value *arguments = pop(m);
-    value *callable = pop(m);
+    const value *arguments = pop(m);
+    const value *callable = pop(m);
     if (!arguments || !callable)
         return;
     const char *name = callable->kind == UT_PICKLE_GLOBAL ? callable->text : "";
@@ -397,27 +445,58 @@ static void reduce(machine *m)
             v->count = 4;
         }
     } else {
-        push(m, UT_PICKLE_OPAQUE);
+        push_opaque(m);
     }
 }
 
-/* Calls and constructions that always give something foreign: `count` values off, one on. */
-static void opaque(machine *m, int count)
+/* Calls and constructions that always give something foreign: `operand` values off, one on. */
+static void op_foreign(machine *m)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < m->operand; i++)
         pop(m);
-    push(m, UT_PICKLE_OPAQUE);
+    push_opaque(m);
+}
+
+/* The same from names in the stream and values above the mark. */
+static void op_instance(machine *m)
+{
+    size_t length;
+    take_line(m, &length);
+    take_line(m, &length);
+    op_marked(m);
+}
+
+/* An object's own state is not looked at. */
+static void op_build(machine *m)
+{
+    pop(m);
+    peek(m, 0);
+}
+
+static void op_constant(machine *m)
+{
+    push_int(m, m->operand);
+}
+
+static void op_unsigned(machine *m)
+{
+    push_int(m, (int64_t)take_uint(m, m->operand));
+}
+
+static void op_signed32(machine *m)
+{
+    push_int(m, (int32_t)(uint32_t)take_uint(m, 4));
 }
 
 /* Two's complement of any length; what exceeds 64 bits (PyTorch's magic number) becomes opaque. */
-static void push_long(machine *m, int bytes)
+static void op_long(machine *m)
 {
-    uint64_t length = take_uint(m, bytes);
+    uint64_t length = take_uint(m, m->operand);
     const uint8_t *digits = take_bytes(m, length);
     if (!digits)
         return;
     if (length > 8) {
-        push(m, UT_PICKLE_OPAQUE);
+        push_opaque(m);
         return;
     }
     uint64_t number = length && (digits[length - 1] & 0x80) ? UINT64_MAX : 0;
@@ -426,14 +505,14 @@ static void push_long(machine *m, int bytes)
     push_int(m, (int64_t)number);
 }
 
-/* INT and LONG of protocol 0, "12\n", "12L\n", "01\n" for True. */
-static void push_text_int(machine *m)
+/* "12\n", "12L\n", "01\n" for True. */
+static void op_int_line(machine *m)
 {
     size_t length;
     const char *line = take_line(m, &length);
     char digits[24];
     if (length == 0 || length >= sizeof digits) {
-        push(m, UT_PICKLE_OPAQUE);
+        push_opaque(m);
         return;
     }
     memcpy(digits, line, length);
@@ -441,235 +520,111 @@ static void push_text_int(machine *m)
     push_int(m, strtoll(digits, NULL, 10));
 }
 
-static void skip(machine *m, int bytes)
+static void op_string_line(machine *m)
 {
-    take_bytes(m, (uint64_t)bytes);
-    push(m, UT_PICKLE_OPAQUE);
+    size_t length;
+    const char *line = take_line(m, &length);
+    push_text(m, UT_PICKLE_STRING, line, length);
 }
 
-static void skip_line(machine *m)
+/* `operand` bytes of length, then the string. */
+static void op_string(machine *m)
+{
+    uint64_t length = take_uint(m, m->operand);
+    const uint8_t *text = take_bytes(m, length);
+    if (text)
+        push_text(m, UT_PICKLE_STRING, text, (size_t)length);
+}
+
+static void op_opaque_line(machine *m)
 {
     size_t length;
     take_line(m, &length);
+    push_opaque(m);
 }
 
-/* Strings, bytes, numbers, constants. False if the opcode is none of these. */
-static bool step_scalar(machine *m, int opcode)
+static void op_opaque_bytes(machine *m)
 {
-    size_t length;
-    switch (opcode) {
-    case 'K':
-        push_int(m, (int64_t)take_uint(m, 1));
-        return true;
-    case 'M':
-        push_int(m, (int64_t)take_uint(m, 2));
-        return true;
-    case 'J':
-        push_int(m, (int32_t)(uint32_t)take_uint(m, 4));
-        return true;
-    case 0x8a:
-        push_long(m, 1);
-        return true;
-    case 0x8b:
-        push_long(m, 4);
-        return true;
-    case 'I':
-    case 'L':
-        push_text_int(m);
-        return true;
-    case 'G':
-        skip(m, 8);
-        return true;
-    case 'F':
-        skip_line(m);
-        push(m, UT_PICKLE_OPAQUE);
-        return true;
-    case 'N':
-        push(m, UT_PICKLE_OPAQUE);
-        return true;
-    case 0x88:
-        push_int(m, 1);
-        return true;
-    case 0x89:
-        push_int(m, 0);
-        return true;
-    case 'U':
-    case 'C':
-    case 0x8c:
-        push_counted(m, 1);
-        return true;
-    case 'T':
-    case 'B':
-    case 'X':
-        push_counted(m, 4);
-        return true;
-    case 0x8d:
-    case 0x8e:
-    case 0x96:
-        push_counted(m, 8);
-        return true;
-    case 'S':
-    case 'V': {
-        const char *line = take_line(m, &length);
-        push_text(m, UT_PICKLE_STRING, line, length);
-        return true;
-    }
-    default:
-        return false;
-    }
+    take_bytes(m, (uint64_t)m->operand);
+    push_opaque(m);
 }
 
-static bool step_container(machine *m, int opcode)
+static void op_ignore_bytes(machine *m)
 {
-    size_t first;
-    switch (opcode) {
-    case '(':
-        push_any(m, NULL);
-        return true;
-    case '0':
-        if (m->depth)
-            m->depth--;
-        else
-            fail(m, UT_ERR_FORMAT);
-        return true;
-    case '1':
-        if (above_mark(m, &first))
-            m->depth = first - 1;
-        return true;
-    case '2': {
-        value *v = top(m);
-        if (v)
-            push_any(m, v);
-        return true;
-    }
-    case ']':
-        push(m, UT_PICKLE_LIST);
-        return true;
-    case '}':
-        push(m, UT_PICKLE_DICT);
-        return true;
-    case ')':
-        push(m, UT_PICKLE_TUPLE);
-        return true;
-    case 0x8f:
-        push(m, UT_PICKLE_LIST);
-        return true;
-    case 'l':
-        push_marked(m, UT_PICKLE_LIST);
-        return true;
-    case 'd':
-        push_marked(m, UT_PICKLE_DICT);
-        return true;
-    case 't':
-        push_marked(m, UT_PICKLE_TUPLE);
-        return true;
-    case 0x91:
-        push_marked(m, UT_PICKLE_LIST);
-        return true;
-    case 0x85:
-        push_tuple(m, 1);
-        return true;
-    case 0x86:
-        push_tuple(m, 2);
-        return true;
-    case 0x87:
-        push_tuple(m, 3);
-        return true;
-    case 'a':
-        join(m, 1);
-        return true;
-    case 's':
-        join(m, 2);
-        return true;
-    case 'e':
-    case 0x90:
-        extend(m, false);
-        return true;
-    case 'u':
-        extend(m, true);
-        return true;
-    default:
-        return false;
-    }
+    take_bytes(m, (uint64_t)m->operand);
 }
 
-static bool step_object(machine *m, int opcode)
-{
-    switch (opcode) {
-    case 'c':
-        push_global(m);
-        return true;
-    case 0x93:
-        stack_global(m);
-        return true;
-    case 'R':
-        reduce(m);
-        return true;
-    case 'b':
-        pop(m);
-        top(m);
-        return true; /* an object's own state is not looked at */
-    case 0x81:
-        opaque(m, 2);
-        return true;
-    case 0x92:
-        opaque(m, 3);
-        return true;
-    case 'o':
-        push_marked(m, UT_PICKLE_OPAQUE);
-        return true;
-    case 'i':
-        skip_line(m);
-        skip_line(m);
-        push_marked(m, UT_PICKLE_OPAQUE);
-        return true;
-    case 'Q':
-        persistent(m);
-        return true;
-    case 'P':
-        skip_line(m);
-        push(m, UT_PICKLE_OPAQUE);
-        return true;
-    case 0x82:
-        skip(m, 1);
-        return true;
-    case 0x83:
-        skip(m, 2);
-        return true;
-    case 0x84:
-        skip(m, 4);
-        return true;
-    case 'p':
-        memo_put(m, take_decimal(m));
-        return true;
-    case 'q':
-        memo_put(m, take_uint(m, 1));
-        return true;
-    case 'r':
-        memo_put(m, take_uint(m, 4));
-        return true;
-    case 0x94:
-        memo_put(m, m->memo_count);
-        return true;
-    case 'g':
-        memo_get(m, take_decimal(m));
-        return true;
-    case 'h':
-        memo_get(m, take_uint(m, 1));
-        return true;
-    case 'j':
-        memo_get(m, take_uint(m, 4));
-        return true;
-    case 0x80:
-        take_bytes(m, 1);
-        return true; /* protocol */
-    case 0x95:
-        take_bytes(m, 8);
-        return true; /* frame */
-    default:
-        return false;
-    }
-}
+/* In the order of Python's pickletools; STOP is the reader's. */
+static const struct {
+    void (*run)(machine *);
+    int operand;
+} opcodes[256] = {
+    ['I'] = {op_int_line},                   /* INT */
+    ['J'] = {op_signed32},                   /* BININT */
+    ['K'] = {op_unsigned, 1},                /* BININT1 */
+    ['M'] = {op_unsigned, 2},                /* BININT2 */
+    ['L'] = {op_int_line},                   /* LONG */
+    [0x8a] = {op_long, 1},                   /* LONG1 */
+    [0x8b] = {op_long, 4},                   /* LONG4 */
+    ['S'] = {op_string_line},                /* STRING */
+    ['T'] = {op_string, 4},                  /* BINSTRING */
+    ['U'] = {op_string, 1},                  /* SHORT_BINSTRING */
+    ['B'] = {op_string, 4},                  /* BINBYTES */
+    ['C'] = {op_string, 1},                  /* SHORT_BINBYTES */
+    [0x8e] = {op_string, 8},                 /* BINBYTES8 */
+    [0x96] = {op_string, 8},                 /* BYTEARRAY8 */
+    ['N'] = {op_foreign, 0},                 /* NONE */
+    [0x88] = {op_constant, 1},               /* NEWTRUE */
+    [0x89] = {op_constant, 0},               /* NEWFALSE */
+    ['V'] = {op_string_line},                /* UNICODE */
+    [0x8c] = {op_string, 1},                 /* SHORT_BINUNICODE */
+    ['X'] = {op_string, 4},                  /* BINUNICODE */
+    [0x8d] = {op_string, 8},                 /* BINUNICODE8 */
+    ['F'] = {op_opaque_line},                /* FLOAT */
+    ['G'] = {op_opaque_bytes, 8},            /* BINFLOAT */
+    [']'] = {op_empty, UT_PICKLE_LIST},      /* EMPTY_LIST */
+    ['a'] = {op_join, 1},                    /* APPEND */
+    ['e'] = {op_extend, 1},                  /* APPENDS */
+    ['l'] = {op_marked, UT_PICKLE_LIST},     /* LIST */
+    [')'] = {op_empty, UT_PICKLE_TUPLE},     /* EMPTY_TUPLE */
+    ['t'] = {op_marked, UT_PICKLE_TUPLE},    /* TUPLE */
+    [0x85] = {op_tuple, 1},                  /* TUPLE1 */
+    [0x86] = {op_tuple, 2},                  /* TUPLE2 */
+    [0x87] = {op_tuple, 3},                  /* TUPLE3 */
+    ['}'] = {op_empty, UT_PICKLE_DICT},      /* EMPTY_DICT */
+    ['d'] = {op_marked, UT_PICKLE_DICT},     /* DICT */
+    ['s'] = {op_join, 2},                    /* SETITEM */
+    ['u'] = {op_extend, 2},                  /* SETITEMS */
+    [0x8f] = {op_empty, UT_PICKLE_LIST},     /* EMPTY_SET */
+    [0x90] = {op_extend, 1},                 /* ADDITEMS */
+    [0x91] = {op_marked, UT_PICKLE_LIST},    /* FROZENSET */
+    ['0'] = {op_drop},                       /* POP */
+    ['2'] = {op_duplicate},                  /* DUP */
+    ['('] = {op_mark},                       /* MARK */
+    ['1'] = {op_drop_marked},                /* POP_MARK */
+    ['g'] = {op_get},                        /* GET */
+    ['h'] = {op_get, 1},                     /* BINGET */
+    ['j'] = {op_get, 4},                     /* LONG_BINGET */
+    ['p'] = {op_put},                        /* PUT */
+    ['q'] = {op_put, 1},                     /* BINPUT */
+    ['r'] = {op_put, 4},                     /* LONG_BINPUT */
+    [0x94] = {op_memoize},                   /* MEMOIZE */
+    [0x82] = {op_opaque_bytes, 1},           /* EXT1 */
+    [0x83] = {op_opaque_bytes, 2},           /* EXT2 */
+    [0x84] = {op_opaque_bytes, 4},           /* EXT4 */
+    ['c'] = {op_global},                     /* GLOBAL */
+    [0x93] = {op_stack_global},              /* STACK_GLOBAL */
+    ['R'] = {op_reduce},                     /* REDUCE */
+    ['b'] = {op_build},                      /* BUILD */
+    ['i'] = {op_instance, UT_PICKLE_OPAQUE}, /* INST */
+    ['o'] = {op_marked, UT_PICKLE_OPAQUE},   /* OBJ */
+    [0x81] = {op_foreign, 2},                /* NEWOBJ */
+    [0x92] = {op_foreign, 3},                /* NEWOBJ_EX */
+    [0x80] = {op_ignore_bytes, 1},           /* PROTO */
+    [0x95] = {op_ignore_bytes, 8},           /* FRAME */
+    ['P'] = {op_opaque_line},                /* PERSID */
+    ['Q'] = {op_persistent},                 /* BINPERSID */
+};
 
 ut_status ut_pickle_read(const uint8_t *data, size_t length, ut_arena *arena,
                          ut_pickle_value **root, size_t *used)
@@ -684,7 +639,10 @@ ut_status ut_pickle_read(const uint8_t *data, size_t length, ut_arena *arena,
             *used = (size_t)(m.at - data);
             break;
         }
-        if (!step_scalar(&m, opcode) && !step_container(&m, opcode) && !step_object(&m, opcode))
+        m.operand = opcodes[opcode].operand;
+        if (opcodes[opcode].run)
+            opcodes[opcode].run(&m);
+        else
             fail(&m, UT_ERR_FORMAT);
     }
     return m.status;
