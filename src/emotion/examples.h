@@ -17,8 +17,9 @@ void ut_examples_close(ut_examples *examples); /* NULL is fine */
 size_t ut_examples_count(const ut_examples *examples);
 
 /* The k nearest by cosine distance, nearest first, into out[k]; returns how many. None for an
- * embedding of another model. Fits ut_judge_models.nearest. */
+ * embedding of another model, or when memory runs out. Strings come from `arena`. Fits
+ * ut_judge_models.nearest. */
 size_t ut_examples_nearest(const void *examples, const char *model, const float *embedding,
-                           size_t n, size_t k, ut_example *out);
+                           size_t n, size_t k, ut_arena *arena, ut_example *out);
 
 #endif

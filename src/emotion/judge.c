@@ -79,7 +79,7 @@ static void recall(const judging *j, ut_utterance *u, ut_opinion *o)
         return;
     ut_example found[NEIGHBOURS];
     size_t n = m->nearest(m->examples, u->text_embedding.model, u->text_embedding.values,
-                          u->text_embedding.count, NEIGHBOURS, found);
+                          u->text_embedding.count, NEIGHBOURS, j->c->arena, found);
     ut_example *kept = n ? UT_ARENA_NEW(j->c->arena, ut_example, n) : NULL;
     if (!kept)
         return;

@@ -7,363 +7,297 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/hash.h"
 #include "nn/ops.h"
 #include "store/internal.h"
 
-enum {
-    APPLICATION = 0x75740001, /* "ut", kind 1: tells our files from other SQLite files */
-    SCHEMA = 1,
-    DIM_MOST = 65536,
-    WAIT_MS = 10000
+static const char chroma[] = "chroma://";
+
+struct ut_store {
+    ut_store_opened opened;
+    ut_store_mode mode;
 };
 
-static const char schema[] =
-    "CREATE TABLE examples(id INTEGER PRIMARY KEY, text TEXT NOT NULL, label INTEGER NOT NULL,"
-    " speaker TEXT NOT NULL, language TEXT NOT NULL, source TEXT NOT NULL, conversation TEXT NOT "
-    "NULL,"
-    " UNIQUE(source, conversation, text, label));"
-    "CREATE TABLE embeddings(example INTEGER NOT NULL REFERENCES examples(id) ON DELETE CASCADE,"
-    " model TEXT NOT NULL, dim INTEGER NOT NULL, vector BLOB NOT NULL, PRIMARY KEY(model, "
-    "example)) WITHOUT ROWID;";
-
-ut_status ut_store_fail(const ut_store *store, int rc, ut_error *err)
-{
-    switch (rc & 0xff) {
-    case SQLITE_NOMEM:
-        return ut_fail_memory(err, "store");
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return ut_fail(err, UT_ERR_FORMAT, "store",
-                       "%s is not a store of examples or is damaged; restore it from a copy",
-                       store->path);
-    case SQLITE_FULL:
-        return ut_fail(err, UT_ERR_IO, "store", "no space left for %s; nothing was added",
-                       store->path);
-    case SQLITE_BUSY:
-        return ut_fail(err, UT_ERR_IO, "store",
-                       "another program keeps %s locked; try again when it is done", store->path);
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return ut_fail(err, UT_ERR_IO, "store",
-                       "%s cannot be opened or written; check its folder's permissions",
-                       store->path);
-    default:
-        return ut_fail(err, UT_ERR_IO, "store", "%s: %s", store->path, sqlite3_errmsg(store->db));
-    }
-}
-
-/* An SQLite URI of a path, with what is special in URIs escaped. */
-static char *uri_of(const char *path, const char *parameters)
-{
-    ut_buf uri;
-    ut_buf_init(&uri, 65536);
-    ut_buf_adds(&uri, "file:");
-    for (const char *c = path; *c; c++)
-        if (*c == '%' || *c == '?' || *c == '#')
-            ut_buf_addf(&uri, "%%%02X", (unsigned char)*c);
-        else
-            ut_buf_add(&uri, c, 1);
-    ut_buf_adds(&uri, parameters);
-    char *text = ut_buf_status(&uri) == UT_OK ? strdup(ut_buf_text(&uri)) : NULL;
-    ut_buf_free(&uri);
-    return text;
-}
-
-static int open_with(ut_store *store, const char *path, const char *parameters, int flags)
-{
-    char *uri = uri_of(path, parameters);
-    if (!uri)
-        return SQLITE_NOMEM;
-    sqlite3_close(store->db);
-    store->db = NULL;
-    int rc =
-        sqlite3_open_v2(uri, &store->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX, NULL);
-    free(uri);
-    if (rc != SQLITE_OK)
-        return rc;
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, WAIT_MS);
-    /* The file may come from anywhere: nothing in its schema may run, and it may not be bent. */
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-    return sqlite3_exec(store->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
-}
-
-static int open_database(ut_store *store, const char *path, ut_store_mode mode)
-{
-    if (!path)
-        return open_with(store, ":memory:", "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    if (mode == UT_STORE_WRITE)
-        return open_with(store, path, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    int rc = open_with(store, path, "", SQLITE_OPEN_READONLY);
-    /* A WAL file on read-only media cannot make its index; what cannot be written cannot change
-     * either. */
-    if ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY)
-        rc = open_with(store, path, "?immutable=1", SQLITE_OPEN_READONLY);
-    return rc;
-}
-
-static int number_of(ut_store *store, const char *sql, sqlite3_int64 *value)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
-        *value = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    }
-    int last = sqlite3_finalize(statement);
-    return rc == SQLITE_ROW ? SQLITE_OK : last;
-}
-
-/* A new file gets the tables, inside one transaction so that two programs may do it at once. */
-static int create_tables(ut_store *store)
-{
-    sqlite3_int64 tables = 0;
-    char *sql;
-    int rc = sqlite3_exec(store->db,
-                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE",
-                          NULL, NULL, NULL);
-    if (rc != SQLITE_OK)
-        return rc;
-    rc = number_of(store, "SELECT count(*) FROM sqlite_master", &tables);
-    if (rc == SQLITE_OK && tables == 0) {
-        sql = sqlite3_mprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d", schema,
-                              APPLICATION, SCHEMA);
-        rc = sql ? sqlite3_exec(store->db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
-        sqlite3_free(sql);
-    }
-    int end = sqlite3_exec(store->db, rc == SQLITE_OK ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
-    return rc == SQLITE_OK ? end : rc;
-}
-
-static ut_status check_kind(ut_store *store, ut_error *err)
-{
-    sqlite3_int64 application = 0;
-    sqlite3_int64 version = 0;
-    int rc = number_of(store, "PRAGMA application_id", &application);
-    if (rc == SQLITE_OK)
-        rc = number_of(store, "PRAGMA user_version", &version);
-    if (rc != SQLITE_OK)
-        return ut_store_fail(store, rc, err);
-    if (application != APPLICATION)
-        return ut_fail(err, UT_ERR_FORMAT, "store", "%s is a database of another program",
-                       store->path);
-    if (version != SCHEMA)
-        return ut_fail(err, UT_ERR_UNSUPPORTED, "store",
-                       "%s was written by another version of the program (schema %lld, not %d)",
-                       store->path, (long long)version, SCHEMA);
-    return UT_OK;
-}
-
-static ut_status set_up(ut_store *store, const char *path, ut_store_mode mode, ut_error *err)
-{
-    if (path && mode == UT_STORE_READ && !ut_file_exists(path))
-        return ut_fail(err, UT_ERR_NOT_FOUND, "store", "there is no store %s", path);
-    int rc = open_database(store, path, mode);
-    if (rc == SQLITE_OK && (!path || mode == UT_STORE_WRITE))
-        rc = create_tables(store);
-    if (rc != SQLITE_OK)
-        return ut_store_fail(store, rc, err);
-    UT_TRY(check_kind(store, err));
-    return ut_store_load(store, err);
-}
-
-ut_status ut_store_open(const char *path, ut_store_mode mode, const char *model, size_t dim,
-                        ut_store **out, ut_error *err)
+ut_status ut_store_open(const char *where, ut_store_mode mode, ut_store_space space,
+                        const ut_store_options *options, ut_store **out, ut_error *err)
 {
     *out = NULL;
-    if (dim < 1 || dim > DIM_MOST || !*model)
+    bool any = !space.model && space.dim == 0;
+    if (!any && (!space.model || !*space.model || space.dim < 1 || space.dim > UT_STORE_DIM_MOST))
         return ut_fail(err, UT_ERR_USAGE, "store",
-                       "an embedding has a model and 1 to %d values, not %zu", DIM_MOST, dim);
+                       "an embedding has a model and 1 to %d values, not %zu", UT_STORE_DIM_MOST,
+                       space.dim);
     ut_store *store = calloc(1, sizeof *store);
     if (!store)
         return ut_fail_memory(err, "store");
-    store->dim = dim;
-    store->path = strdup(path ? path : "the store in memory");
-    store->model = strdup(model);
-    ut_status status =
-        store->path && store->model ? set_up(store, path, mode, err) : ut_fail_memory(err, "store");
-    if (status != UT_OK) {
-        ut_store_close(store);
-        return status;
-    }
-    *out = store;
-    return UT_OK;
+    store->mode = mode;
+    ut_status status = where && strncmp(where, chroma, sizeof chroma - 1) == 0
+                           ? ut_store_chroma_open(where, mode, space, options, &store->opened, err)
+                           : ut_store_embedded_open(where, mode, space, &store->opened, err);
+    if (status == UT_OK)
+        *out = store;
+    else
+        free(store);
+    return status;
 }
 
 void ut_store_close(ut_store *store)
 {
     if (!store)
         return;
-    sqlite3_close(store->db);
-    ut_arena_destroy(store->strings);
-    free(store->examples);
-    free(store->vectors);
-    free(store->model);
-    free(store->path);
+    store->opened.backend->close(store->opened.self);
     free(store);
 }
 
-size_t ut_store_count(const ut_store *store)
+ut_store_space ut_store_space_of(const ut_store *store)
 {
-    return store->count;
+    return store->opened.space;
 }
 
-size_t ut_store_missing(const ut_store *store)
+ut_status ut_store_other_space(const char *where, ut_store_space held, ut_store_space asked,
+                               ut_error *err)
 {
-    return store->missing;
+    return ut_fail(
+        err, UT_ERR_MISMATCH, "store",
+        "%s holds embeddings of %zu values by %s, not of %zu by %s; use another store or "
+        "import its items anew",
+        where, held.dim, held.model, asked.dim, asked.model);
 }
 
-const char *ut_store_model(const ut_store *store)
+ut_status ut_store_count(ut_store *store, size_t *count, ut_error *err)
 {
-    return store->model;
+    *count = 0;
+    return store->opened.backend->count(store->opened.self, count, err);
 }
 
-size_t ut_store_dim(const ut_store *store)
-{
-    return store->dim;
-}
+/* ------------------------------------------------------------------ what may go in */
 
-/* ------------------------------------------------------------------ memory */
-
-ut_status ut_store_hold(ut_store *store, const ut_store_example *example, const float *vector,
-                        ut_error *err)
+static ut_status check_writable(const ut_store *store, ut_error *err)
 {
-    size_t dim = store->dim;
-    if (!ut_grow(&store->examples, &store->example_room, store->count + 1,
-                 sizeof *store->examples) ||
-        !ut_grow(&store->vectors, &store->vector_room, (store->count + 1) * dim, sizeof(float)))
-        return ut_fail_memory(err, "store");
-    ut_store_example *held = &store->examples[store->count];
-    const char *strings[] = {example->text, example->speaker, example->language, example->source,
-                             example->conversation};
-    const char **places[] = {&held->text, &held->speaker, &held->language, &held->source,
-                             &held->conversation};
-    held->id = example->id;
-    held->label = example->label;
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        if (!(*places[i] = ut_arena_strdup(store->strings, strings[i] ? strings[i] : "")))
-            return ut_fail_memory(err, "store");
-    float *to = store->vectors + store->count * dim;
-    float norm = sqrtf(ut_dot(vector, vector, dim));
-    for (size_t d = 0; d < dim; d++)
-        to[d] = norm > 0 ? vector[d] / norm : 0;
-    store->count++;
+    if (store->mode == UT_STORE_READ)
+        return ut_fail(err, UT_ERR_USAGE, "store", "the store was opened for reading only");
     return UT_OK;
 }
 
-static const char *text_at(sqlite3_stmt *row, int column)
+static ut_status check_string(const char *name, const char *string, size_t most, ut_error *err)
 {
-    const unsigned char *text = sqlite3_column_text(row, column);
-    return text ? (const char *)text : "";
+    if (strlen(string) > most)
+        return ut_fail(err, UT_ERR_FORMAT, "store", "the %s \"%.60s\" is longer than %zu bytes",
+                       name, string, most);
+    json_t *utf8 = json_string(string);
+    if (!utf8)
+        return ut_fail(err, UT_ERR_FORMAT, "store", "the %s \"%.60s\" is not UTF-8", name, string);
+    json_decref(utf8);
+    return UT_OK;
 }
 
-/* Whether a blob is a vector of this encoder: its length, and every value finite. Copies it to
- * `out`. */
-static bool take_vector(sqlite3_stmt *row, int column, size_t dim, float *out)
+static ut_status check_label(int label, ut_error *err)
 {
-    size_t bytes = (size_t)sqlite3_column_bytes(row, column);
-    const void *blob = sqlite3_column_blob(row, column);
-    if (!blob || bytes != dim * sizeof(float))
-        return false;
-    memcpy(out, blob, bytes);
+    if (label < -1 || label >= UT_EMOTIONS)
+        return ut_fail(err, UT_ERR_FORMAT, "store", "%d is no label", label);
+    return UT_OK;
+}
+
+static ut_status check_item(const ut_store_item *item, ut_error *err)
+{
+    const struct {
+        const char *name, *string;
+        size_t most;
+    } strings[] = {
+        {"text", item->text, UT_STORE_TEXT_MOST},
+        {"id", item->id, UT_STORE_STRING_MOST},
+        {"speaker", item->speaker, UT_STORE_STRING_MOST},
+        {"language", item->language, UT_STORE_STRING_MOST},
+        {"channel", item->channel, UT_STORE_STRING_MOST},
+        {"source", item->source, UT_STORE_STRING_MOST},
+        {"conversation", item->conversation, UT_STORE_STRING_MOST},
+    };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        UT_TRY(check_string(strings[i].name, strings[i].string, strings[i].most, err));
+    if (!*item->id)
+        return ut_fail(err, UT_ERR_FORMAT, "store", "the id of \"%.60s\" is empty", item->text);
+    if (!(item->start >= 0 && item->end >= item->start && isfinite(item->end)))
+        return ut_fail(err, UT_ERR_FORMAT, "store", "%g to %g s are no times (\"%.60s\")",
+                       item->start, item->end, item->text);
+    return check_label(item->label, err);
+}
+
+static ut_status check_vector(const float *vector, size_t dim, const char *id, ut_error *err)
+{
+    double square = 0;
     for (size_t d = 0; d < dim; d++)
-        if (!isfinite(out[d]))
-            return false;
-    return true;
-}
-
-static ut_status load_row(ut_store *store, sqlite3_stmt *row, float *vector, ut_error *err)
-{
-    ut_store_example example = {.id = sqlite3_column_int64(row, 0),
-                                .text = text_at(row, 1),
-                                .label = sqlite3_column_int(row, 2),
-                                .speaker = text_at(row, 3),
-                                .language = text_at(row, 4),
-                                .source = text_at(row, 5),
-                                .conversation = text_at(row, 6)};
-    sqlite3_int64 dim = sqlite3_column_int64(row, 7);
-    if (dim != (sqlite3_int64)store->dim)
-        return ut_fail(err, UT_ERR_MISMATCH, "store",
-                       "%s holds embeddings of %lld values by %s, which now gives %zu; import the "
-                       "examples anew",
-                       store->path, (long long)dim, store->model, store->dim);
-    if (!*example.text || example.label < -1 || example.label >= UT_EMOTIONS ||
-        !take_vector(row, 8, store->dim, vector))
+        square += (double)vector[d] * vector[d];
+    if (!isfinite(square))
         return ut_fail(err, UT_ERR_FORMAT, "store",
-                       "%s is damaged at example %lld; restore it from a copy", store->path,
-                       (long long)example.id);
-    return ut_store_hold(store, &example, vector, err);
+                       "the embedding of %s holds values that are no numbers", id);
+    if (!(square > 0) || sqrt(square) > 1.001)
+        return ut_fail(err, UT_ERR_FORMAT, "store",
+                       "the embedding of %s is %g long, not above 0 and at most 1", id,
+                       sqrt(square));
+    return UT_OK;
 }
 
-static int count_missing(ut_store *store)
+/* Strings are hashed with the zero bytes behind them, so that none runs into the next. */
+static char *content_id(const ut_store_item *item, ut_arena *arena)
 {
-    sqlite3_int64 all = 0;
-    int rc = number_of(store, "SELECT count(*) FROM examples", &all);
-    store->missing = (size_t)all > store->count ? (size_t)all - store->count : 0;
-    return rc;
+    const char *strings[] = {item->text,    item->speaker, item->language,
+                             item->channel, item->source,  item->conversation};
+    char tail[64];
+    char hex[UT_SHA256_HEX];
+    ut_buf content;
+    ut_buf_init(&content, 0);
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        ut_buf_add(&content, strings[i], strlen(strings[i]) + 1);
+    if (item->end > 0)
+        snprintf(tail, sizeof tail, "%.3f %.3f", item->start, item->end);
+    else
+        snprintf(tail, sizeof tail, "%d", item->label);
+    ut_buf_adds(&content, tail);
+    char *id = NULL;
+    if (ut_buf_status(&content) == UT_OK) {
+        ut_sha256(content.data, content.length, hex);
+        id = ut_arena_strdup(arena, hex);
+    }
+    ut_buf_free(&content);
+    return id;
 }
 
-ut_status ut_store_load(ut_store *store, ut_error *err)
+static ut_status complete(ut_store_item *item, ut_arena *arena, ut_error *err)
 {
-    static const char sql[] =
-        "SELECT id, text, label, speaker, language, source, conversation, dim, vector"
-        " FROM examples JOIN embeddings ON example = id WHERE model = ?1 ORDER BY id";
-    ut_arena_destroy(store->strings);
-    store->strings = ut_arena_create(0);
-    store->count = 0;
-    float *vector = malloc(store->dim * sizeof *vector);
-    sqlite3_stmt *rows = NULL;
-    ut_status status = UT_OK;
-    if (!store->strings || !vector) {
-        status = ut_fail_memory(err, "store");
-        goto done;
+    const char **strings[] = {&item->text,    &item->speaker, &item->language,
+                              &item->channel, &item->source,  &item->conversation};
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        if (!*strings[i])
+            *strings[i] = "";
+    if (!item->id && !(item->id = content_id(item, arena)))
+        return ut_fail_memory(err, "store");
+    return check_item(item, err);
+}
+
+/* ------------------------------------------------------------------ changes */
+
+typedef struct numbered {
+    const char *id;
+    size_t index;
+} numbered;
+
+static int by_id(const void *a, const void *b)
+{
+    const numbered *x = a;
+    const numbered *y = b;
+    int order = strcmp(x->id, y->id);
+    return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* Moves the first item of each id to the front, with its vector; returns how many there are. */
+static size_t drop_doubles(ut_store_item *items, float *vectors, size_t count, size_t dim,
+                           ut_arena *arena)
+{
+    numbered *sorted = UT_ARENA_NEW(arena, numbered, count);
+    bool *twice = UT_ARENA_NEW(arena, bool, count);
+    if (!sorted || !twice)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (numbered){items[i].id, i};
+    qsort(sorted, count, sizeof *sorted, by_id);
+    for (size_t i = 1; i < count; i++)
+        twice[sorted[i].index] = strcmp(sorted[i].id, sorted[i - 1].id) == 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (twice[i])
+            continue;
+        items[kept] = items[i];
+        memmove(vectors + kept * dim, vectors + i * dim, dim * sizeof *vectors);
+        kept++;
     }
-    int rc = sqlite3_prepare_v2(store->db, sql, -1, &rows, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_text(rows, 1, store->model, -1, SQLITE_STATIC);
-    while (rc == SQLITE_OK && status == UT_OK) {
-        rc = sqlite3_step(rows);
-        if (rc != SQLITE_ROW)
-            break;
-        status = load_row(store, rows, vector, err);
-        rc = SQLITE_OK;
+    return kept;
+}
+
+static ut_status add_with(ut_store *store, const ut_store_item *items, const float *vectors,
+                          size_t count, size_t *added, ut_arena *arena, ut_error *err)
+{
+    size_t dim = store->opened.space.dim;
+    ut_store_item *own = UT_ARENA_NEW(arena, ut_store_item, count);
+    float *rows = UT_ARENA_NEW(arena, float, count *dim);
+    if (!own || !rows)
+        return ut_fail_memory(err, "store");
+    for (size_t i = 0; i < count; i++) {
+        own[i] = items[i];
+        UT_TRY(complete(&own[i], arena, err));
+        UT_TRY(check_vector(vectors + i * dim, dim, own[i].id, err));
     }
-    if (status == UT_OK && rc != SQLITE_DONE && rc != SQLITE_OK)
-        status = ut_store_fail(store, rc, err);
-    if (status == UT_OK && (rc = count_missing(store)) != SQLITE_OK)
-        status = ut_store_fail(store, rc, err);
-done:
-    sqlite3_finalize(rows);
-    free(vector);
+    memcpy(rows, vectors, count * dim * sizeof *rows);
+    size_t kept = drop_doubles(own, rows, count, dim, arena);
+    if (kept == 0)
+        return ut_fail_memory(err, "store");
+    return store->opened.backend->add(store->opened.self, own, rows, kept, added, err);
+}
+
+ut_status ut_store_add(ut_store *store, const ut_store_item *items, const float *vectors,
+                       size_t count, size_t *added, ut_error *err)
+{
+    size_t unused;
+    size_t *new = added ? added : &unused;
+    *new = 0;
+    UT_TRY(check_writable(store, err));
+    if (count == 0)
+        return UT_OK;
+    ut_arena *arena = ut_arena_create(0);
+    if (!arena)
+        return ut_fail_memory(err, "store");
+    ut_status status = add_with(store, items, vectors, count, new, arena, err);
+    ut_arena_destroy(arena);
     return status;
 }
 
-size_t ut_store_nearest(const ut_store *store, const ut_store_query *query, ut_store_hit *hits)
+ut_status ut_store_remove(ut_store *store, const char *const *ids, size_t count, size_t *removed,
+                          ut_error *err)
 {
-    size_t dim = store->dim;
-    float norm = sqrtf(ut_dot(query->vector, query->vector, dim));
-    size_t found = 0;
-    if (!(norm > 0))
-        return 0;
-    for (size_t i = 0; i < store->count; i++) {
-        const ut_store_example *example = &store->examples[i];
-        if (query->labelled && example->label < 0)
-            continue;
-        float distance = 1 - ut_dot(store->vectors + i * dim, query->vector, dim) / norm;
-        if (found == query->k && (found == 0 || distance >= hits[found - 1].distance))
-            continue;
-        if (query->exclude_conversation &&
-            strcmp(example->conversation, query->exclude_conversation) == 0)
-            continue;
-        size_t at = found < query->k ? found++ : found - 1;
-        for (; at > 0 && hits[at - 1].distance > distance; at--)
-            hits[at] = hits[at - 1];
-        hits[at] = (ut_store_hit){example, distance};
-    }
-    return found;
+    size_t unused;
+    size_t *gone = removed ? removed : &unused;
+    *gone = 0;
+    UT_TRY(check_writable(store, err));
+    if (count == 0)
+        return UT_OK;
+    return store->opened.backend->remove(store->opened.self, ids, count, gone, err);
+}
+
+ut_status ut_store_set_label(ut_store *store, const char *id, int label, ut_error *err)
+{
+    UT_TRY(check_writable(store, err));
+    UT_TRY(check_label(label, err));
+    return store->opened.backend->set_label(store->opened.self, id, label, err);
+}
+
+/* ------------------------------------------------------------------ reading */
+
+ut_status ut_store_get(ut_store *store, const char *id, ut_arena *arena, ut_store_item *item,
+                       float *vector, ut_error *err)
+{
+    return store->opened.backend->get(store->opened.self, id, arena, item, vector, err);
+}
+
+ut_status ut_store_each(ut_store *store, ut_store_visit visit, void *context, ut_error *err)
+{
+    return store->opened.backend->each(store->opened.self, visit, context, err);
+}
+
+ut_status ut_store_nearest(ut_store *store, const ut_store_query *query, ut_arena *arena,
+                           ut_store_hit *hits, size_t *found, ut_error *err)
+{
+    size_t dim = store->opened.space.dim;
+    memset(found, 0, query->count * sizeof *found);
+    if (query->k < 1 || query->k > UT_STORE_K_MOST)
+        return ut_fail(err, UT_ERR_USAGE, "store", "1 to %d nearest can be asked for, not %zu",
+                       UT_STORE_K_MOST, query->k);
+    for (size_t i = 0; i < query->count * dim; i++)
+        if (!isfinite(query->vectors[i]))
+            return ut_fail(err, UT_ERR_USAGE, "store", "a query holds values that are no numbers");
+    if (query->count == 0)
+        return UT_OK;
+    UT_TRY(store->opened.backend->nearest(store->opened.self, query, arena, hits, found, err));
+    for (size_t i = 0; i < query->count; i++)
+        if (!(ut_dot(query->vectors + i * dim, query->vectors + i * dim, dim) > 0))
+            found[i] = 0;
+    return UT_OK;
 }
