@@ -27,122 +27,111 @@ typedef struct raw_whisper {
     raw_layer encoder[UT_WHISPER_LAYERS], decoder[UT_WHISPER_LAYERS];
 } raw_whisper;
 
-#define LAYER(name, member, ...)                                                                   \
-    {                                                                                              \
-        name, offsetof(raw_layer, member), __VA_ARGS__, false                                      \
-    }
-#define WHOLE(name, member, ...)                                                                   \
-    {                                                                                              \
-        name, offsetof(raw_whisper, member), __VA_ARGS__, false                                    \
-    }
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-/* ---- CTranslate2 ---- */
+/* ---- which tensors ---- */
 
-static void bind_ct2(ut_binder *binder, raw_whisper *raw, const ut_whisper_dims *dims)
+/* A tensor by CTranslate2's name and by the hub's; NULL where that kind of file has none such. */
+typedef struct entry {
+    const char *ct2, *hub;
+    size_t member;
+    int64_t shape[UT_RANK]; /* 0 behind the last */
+} entry;
+
+static void bind_entries(ut_binder *binder, void *object, const entry *table, size_t count,
+                         bool hub, const char *prefix)
 {
-    const int64_t d = dims->d;
-    const ut_binding whole[] = {
-        WHOLE("encoder/conv1/weight", conv1, 3, {d, dims->mels, 3}),
-        WHOLE("encoder/conv1/bias", conv1_bias, 1, {d}),
-        WHOLE("encoder/conv2/weight", conv2, 3, {d, d, 3}),
-        WHOLE("encoder/conv2/bias", conv2_bias, 1, {d}),
-        WHOLE("encoder/position_encodings/encodings", encoder_positions, 2, {UT_WHISPER_FRAMES, d}),
-        WHOLE("encoder/layer_norm/gamma", encoder_gamma, 1, {d}),
-        WHOLE("encoder/layer_norm/beta", encoder_beta, 1, {d}),
-        WHOLE("decoder/embeddings/weight", embedding, 2, {dims->vocabulary, d}),
-        WHOLE("decoder/position_encodings/encodings", decoder_positions, 2,
-              {UT_WHISPER_CONTEXT, d}),
-        WHOLE("decoder/layer_norm/gamma", decoder_gamma, 1, {d}),
-        WHOLE("decoder/layer_norm/beta", decoder_beta, 1, {d}),
-    };
-#define SIDE(side)                                                                                 \
-    LAYER(side "/layer_%d/self_attention/layer_norm/gamma", attention_gamma, 1, {d}),              \
-        LAYER(side "/layer_%d/self_attention/layer_norm/beta", attention_beta, 1, {d}),            \
-        LAYER(side "/layer_%d/self_attention/linear_0/weight", qkv, 2, {3 * d, d}),                \
-        LAYER(side "/layer_%d/self_attention/linear_0/bias", qkv_bias, 1, {3 * d}),                \
-        LAYER(side "/layer_%d/self_attention/linear_1/weight", out, 2, {d, d}),                    \
-        LAYER(side "/layer_%d/self_attention/linear_1/bias", out_bias, 1, {d}),                    \
-        LAYER(side "/layer_%d/ffn/layer_norm/gamma", feed_gamma, 1, {d}),                          \
-        LAYER(side "/layer_%d/ffn/layer_norm/beta", feed_beta, 1, {d}),                            \
-        LAYER(side "/layer_%d/ffn/linear_0/weight", in, 2, {4 * d, d}),                            \
-        LAYER(side "/layer_%d/ffn/linear_0/bias", in_bias, 1, {4 * d}),                            \
-        LAYER(side "/layer_%d/ffn/linear_1/weight", feed, 2, {d, 4 * d}),                          \
-        LAYER(side "/layer_%d/ffn/linear_1/bias", feed_bias, 1, {d})
-    const ut_binding encoder[] = {SIDE("encoder")};
-    const ut_binding decoder[] = {
-        SIDE("decoder"),
-        LAYER("decoder/layer_%d/attention/layer_norm/gamma", cross_gamma, 1, {d}),
-        LAYER("decoder/layer_%d/attention/layer_norm/beta", cross_beta, 1, {d}),
-        LAYER("decoder/layer_%d/attention/linear_0/weight", cross_q, 2, {d, d}),
-        LAYER("decoder/layer_%d/attention/linear_0/bias", cross_q_bias, 1, {d}),
-        LAYER("decoder/layer_%d/attention/linear_1/weight", cross_kv, 2, {2 * d, d}),
-        LAYER("decoder/layer_%d/attention/linear_1/bias", cross_kv_bias, 1, {2 * d}),
-        LAYER("decoder/layer_%d/attention/linear_2/weight", cross_out, 2, {d, d}),
-        LAYER("decoder/layer_%d/attention/linear_2/bias", cross_out_bias, 1, {d}),
-    };
-#undef SIDE
-    ut_bind(binder, raw, whole, COUNT(whole), 0);
-    for (int i = 0; i < dims->encoder_layers; i++)
-        ut_bind(binder, &raw->encoder[i], encoder, COUNT(encoder), i);
-    for (int i = 0; i < dims->decoder_layers; i++)
-        ut_bind(binder, &raw->decoder[i], decoder, COUNT(decoder), i);
+    for (size_t i = 0; i < count; i++) {
+        const entry *e = &table[i];
+        const char *name = hub ? e->hub : e->ct2;
+        char full[128];
+        if (!name)
+            continue;
+        snprintf(full, sizeof full, "%s%s", prefix, name);
+        ut_binding binding = {.name = full, .member = e->member};
+        for (; binding.rank < UT_RANK && e->shape[binding.rank]; binding.rank++)
+            binding.shape[binding.rank] = e->shape[binding.rank];
+        ut_bind(binder, object, &binding, 1, 0);
+    }
 }
 
-/* ---- the hub ---- */
-
-static void bind_hub(ut_binder *binder, raw_whisper *raw, const ut_whisper_dims *dims)
+static void bind_whole(ut_binder *binder, raw_whisper *raw, const ut_whisper_dims *dims, bool hub)
 {
+#define AT(name) offsetof(raw_whisper, name)
     const int64_t d = dims->d;
-    const ut_binding whole[] = {
-        WHOLE("model.encoder.conv1.weight", conv1, 3, {d, dims->mels, 3}),
-        WHOLE("model.encoder.conv1.bias", conv1_bias, 1, {d}),
-        WHOLE("model.encoder.conv2.weight", conv2, 3, {d, d, 3}),
-        WHOLE("model.encoder.conv2.bias", conv2_bias, 1, {d}),
-        WHOLE("model.encoder.embed_positions.weight", encoder_positions, 2, {UT_WHISPER_FRAMES, d}),
-        WHOLE("model.encoder.layer_norm.weight", encoder_gamma, 1, {d}),
-        WHOLE("model.encoder.layer_norm.bias", encoder_beta, 1, {d}),
-        WHOLE("model.decoder.embed_tokens.weight", embedding, 2, {dims->vocabulary, d}),
-        WHOLE("model.decoder.embed_positions.weight", decoder_positions, 2,
-              {UT_WHISPER_CONTEXT, d}),
-        WHOLE("model.decoder.layer_norm.weight", decoder_gamma, 1, {d}),
-        WHOLE("model.decoder.layer_norm.bias", decoder_beta, 1, {d}),
+    const entry whole[] = {
+        {"encoder/conv1/weight", "encoder.conv1.weight", AT(conv1), {d, dims->mels, 3}},
+        {"encoder/conv1/bias", "encoder.conv1.bias", AT(conv1_bias), {d}},
+        {"encoder/conv2/weight", "encoder.conv2.weight", AT(conv2), {d, d, 3}},
+        {"encoder/conv2/bias", "encoder.conv2.bias", AT(conv2_bias), {d}},
+        {"encoder/position_encodings/encodings",
+         "encoder.embed_positions.weight",
+         AT(encoder_positions),
+         {UT_WHISPER_FRAMES, d}},
+        {"encoder/layer_norm/gamma", "encoder.layer_norm.weight", AT(encoder_gamma), {d}},
+        {"encoder/layer_norm/beta", "encoder.layer_norm.bias", AT(encoder_beta), {d}},
+        {"decoder/embeddings/weight",
+         "decoder.embed_tokens.weight",
+         AT(embedding),
+         {dims->vocabulary, d}},
+        {"decoder/position_encodings/encodings",
+         "decoder.embed_positions.weight",
+         AT(decoder_positions),
+         {UT_WHISPER_CONTEXT, d}},
+        {"decoder/layer_norm/gamma", "decoder.layer_norm.weight", AT(decoder_gamma), {d}},
+        {"decoder/layer_norm/beta", "decoder.layer_norm.bias", AT(decoder_beta), {d}},
     };
-#define SIDE(side)                                                                                 \
-    LAYER("model." side ".layers.%d.self_attn_layer_norm.weight", attention_gamma, 1, {d}),        \
-        LAYER("model." side ".layers.%d.self_attn_layer_norm.bias", attention_beta, 1, {d}),       \
-        LAYER("model." side ".layers.%d.self_attn.q_proj.weight", q, 2, {d, d}),                   \
-        LAYER("model." side ".layers.%d.self_attn.q_proj.bias", q_bias, 1, {d}),                   \
-        LAYER("model." side ".layers.%d.self_attn.k_proj.weight", k, 2, {d, d}),                   \
-        LAYER("model." side ".layers.%d.self_attn.v_proj.weight", v, 2, {d, d}),                   \
-        LAYER("model." side ".layers.%d.self_attn.v_proj.bias", v_bias, 1, {d}),                   \
-        LAYER("model." side ".layers.%d.self_attn.out_proj.weight", out, 2, {d, d}),               \
-        LAYER("model." side ".layers.%d.self_attn.out_proj.bias", out_bias, 1, {d}),               \
-        LAYER("model." side ".layers.%d.final_layer_norm.weight", feed_gamma, 1, {d}),             \
-        LAYER("model." side ".layers.%d.final_layer_norm.bias", feed_beta, 1, {d}),                \
-        LAYER("model." side ".layers.%d.fc1.weight", in, 2, {4 * d, d}),                           \
-        LAYER("model." side ".layers.%d.fc1.bias", in_bias, 1, {4 * d}),                           \
-        LAYER("model." side ".layers.%d.fc2.weight", feed, 2, {d, 4 * d}),                         \
-        LAYER("model." side ".layers.%d.fc2.bias", feed_bias, 1, {d})
-    const ut_binding encoder[] = {SIDE("encoder")};
-    const ut_binding decoder[] = {
-        SIDE("decoder"),
-        LAYER("model.decoder.layers.%d.encoder_attn_layer_norm.weight", cross_gamma, 1, {d}),
-        LAYER("model.decoder.layers.%d.encoder_attn_layer_norm.bias", cross_beta, 1, {d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.q_proj.weight", cross_q, 2, {d, d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.q_proj.bias", cross_q_bias, 1, {d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.k_proj.weight", cross_k, 2, {d, d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.v_proj.weight", cross_v, 2, {d, d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.v_proj.bias", cross_v_bias, 1, {d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.out_proj.weight", cross_out, 2, {d, d}),
-        LAYER("model.decoder.layers.%d.encoder_attn.out_proj.bias", cross_out_bias, 1, {d}),
+#undef AT
+    bind_entries(binder, raw, whole, COUNT(whole), hub, hub ? "model." : "");
+}
+
+/* What every layer has, and what only the decoder's have. */
+static void bind_layer(ut_binder *binder, raw_layer *raw, int64_t d, bool hub, bool decoder,
+                       int layer)
+{
+#define AT(name) offsetof(raw_layer, name)
+    const entry own[] = {
+        {"self_attention/layer_norm/gamma",
+         "self_attn_layer_norm.weight",
+         AT(attention_gamma),
+         {d}},
+        {"self_attention/layer_norm/beta", "self_attn_layer_norm.bias", AT(attention_beta), {d}},
+        {"self_attention/linear_0/weight", NULL, AT(qkv), {3 * d, d}},
+        {"self_attention/linear_0/bias", NULL, AT(qkv_bias), {3 * d}},
+        {NULL, "self_attn.q_proj.weight", AT(q), {d, d}},
+        {NULL, "self_attn.q_proj.bias", AT(q_bias), {d}},
+        {NULL, "self_attn.k_proj.weight", AT(k), {d, d}},
+        {NULL, "self_attn.v_proj.weight", AT(v), {d, d}},
+        {NULL, "self_attn.v_proj.bias", AT(v_bias), {d}},
+        {"self_attention/linear_1/weight", "self_attn.out_proj.weight", AT(out), {d, d}},
+        {"self_attention/linear_1/bias", "self_attn.out_proj.bias", AT(out_bias), {d}},
+        {"ffn/layer_norm/gamma", "final_layer_norm.weight", AT(feed_gamma), {d}},
+        {"ffn/layer_norm/beta", "final_layer_norm.bias", AT(feed_beta), {d}},
+        {"ffn/linear_0/weight", "fc1.weight", AT(in), {4 * d, d}},
+        {"ffn/linear_0/bias", "fc1.bias", AT(in_bias), {4 * d}},
+        {"ffn/linear_1/weight", "fc2.weight", AT(feed), {d, 4 * d}},
+        {"ffn/linear_1/bias", "fc2.bias", AT(feed_bias), {d}},
     };
-#undef SIDE
-    ut_bind(binder, raw, whole, COUNT(whole), 0);
-    for (int i = 0; i < dims->encoder_layers; i++)
-        ut_bind(binder, &raw->encoder[i], encoder, COUNT(encoder), i);
-    for (int i = 0; i < dims->decoder_layers; i++)
-        ut_bind(binder, &raw->decoder[i], decoder, COUNT(decoder), i);
+    const entry cross[] = {
+        {"attention/layer_norm/gamma", "encoder_attn_layer_norm.weight", AT(cross_gamma), {d}},
+        {"attention/layer_norm/beta", "encoder_attn_layer_norm.bias", AT(cross_beta), {d}},
+        {"attention/linear_0/weight", "encoder_attn.q_proj.weight", AT(cross_q), {d, d}},
+        {"attention/linear_0/bias", "encoder_attn.q_proj.bias", AT(cross_q_bias), {d}},
+        {"attention/linear_1/weight", NULL, AT(cross_kv), {2 * d, d}},
+        {"attention/linear_1/bias", NULL, AT(cross_kv_bias), {2 * d}},
+        {NULL, "encoder_attn.k_proj.weight", AT(cross_k), {d, d}},
+        {NULL, "encoder_attn.v_proj.weight", AT(cross_v), {d, d}},
+        {NULL, "encoder_attn.v_proj.bias", AT(cross_v_bias), {d}},
+        {"attention/linear_2/weight", "encoder_attn.out_proj.weight", AT(cross_out), {d, d}},
+        {"attention/linear_2/bias", "encoder_attn.out_proj.bias", AT(cross_out_bias), {d}},
+    };
+#undef AT
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, hub ? "model.%s.layers.%d." : "%s/layer_%d/",
+             decoder ? "decoder" : "encoder", layer);
+    bind_entries(binder, raw, own, COUNT(own), hub, prefix);
+    if (decoder)
+        bind_entries(binder, raw, cross, COUNT(cross), hub, prefix);
 }
 
 /* ---- from raw tensors to the model ---- */
@@ -339,10 +328,11 @@ static ut_status read_weights(ut_whisper *model, const char *dir, ut_error *err)
         return ut_fail_memory(err, "whisper");
     ut_binder binder;
     ut_binder_init(&binder, model->weights);
-    if (hub)
-        bind_hub(&binder, raw, &model->dims);
-    else
-        bind_ct2(&binder, raw, &model->dims);
+    bind_whole(&binder, raw, &model->dims, hub);
+    for (int i = 0; i < model->dims.encoder_layers; i++)
+        bind_layer(&binder, &raw->encoder[i], model->dims.d, hub, false, i);
+    for (int i = 0; i < model->dims.decoder_layers; i++)
+        bind_layer(&binder, &raw->decoder[i], model->dims.d, hub, true, i);
     status = ut_binder_finish(&binder, err);
     if (status == UT_OK)
         status = load(model, raw, err);
