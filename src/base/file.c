@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,28 +91,35 @@ void ut_file_unmap(ut_mapping *mapping)
     *mapping = (ut_mapping){0};
 }
 
-ut_status ut_file_begin(const char *path, char **temporary, ut_error *err)
+/* A new file beside `path`, open for writing, of a unique name (free()). */
+static ut_status create_beside(const char *path, char **temporary, int *fd, ut_error *err)
 {
     size_t length = strlen(path) + sizeof ".XXXXXX.part";
     char *name = malloc(length);
     if (!name)
         return ut_fail_memory(err, "file");
     snprintf(name, length, "%s.XXXXXX.part", path);
-    int fd = mkostemps(name, 5, O_CLOEXEC);
-    if (fd < 0) {
-        free(name);
-        return ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
-    }
+    *fd = mkostemps(name, 5, O_CLOEXEC);
     mode_t mask = umask(0);
     umask(mask);
-    if (fchmod(fd, 0666 & ~mask) != 0) {
-        close(fd);
-        unlink(name);
+    if (*fd < 0 || fchmod(*fd, 0666 & ~mask) != 0) {
+        ut_status status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+        if (*fd >= 0) {
+            close(*fd);
+            unlink(name);
+        }
         free(name);
-        return ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+        return status;
     }
-    close(fd);
     *temporary = name;
+    return UT_OK;
+}
+
+ut_status ut_file_begin(const char *path, char **temporary, ut_error *err)
+{
+    int fd;
+    UT_TRY(create_beside(path, temporary, &fd, err));
+    close(fd);
     return UT_OK;
 }
 
@@ -137,27 +145,64 @@ ut_status ut_file_commit(char *temporary, const char *path, ut_error *err)
     return UT_OK;
 }
 
-ut_status ut_file_write(const char *path, const void *data, size_t length, ut_error *err)
+static bool write_all(int fd, const void *data, size_t length)
 {
-    char *temporary;
-    UT_TRY(ut_file_begin(path, &temporary, err));
-    int fd = open(temporary, O_WRONLY | O_TRUNC | O_CLOEXEC);
     size_t put = 0;
-    while (fd >= 0 && put < length) {
+    while (put < length) {
         ssize_t n = write(fd, (const char *)data + put, length - put);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            break;
+            return false;
         put += (size_t)n;
     }
-    bool closed = fd >= 0 && close(fd) == 0;
-    if (put != length || !closed) {
-        ut_status status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
-        ut_file_discard(temporary);
-        return status;
+    return true;
+}
+
+/* The lock tells a sweeper that the writer lives. One that came between creating and locking has
+ * taken the name: then another is made. */
+static ut_status create_locked(const char *path, char **temporary, int *fd, ut_error *err)
+{
+    struct stat st;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        UT_TRY(create_beside(path, temporary, fd, err));
+        if (flock(*fd, LOCK_EX) != 0 || fstat(*fd, &st) != 0 || st.st_nlink > 0)
+            return UT_OK;
+        close(*fd);
+        free(*temporary);
     }
-    return ut_file_commit(temporary, path, err);
+    return ut_fail(err, UT_ERR_IO, "file", "%s is swept while it is written", path);
+}
+
+ut_status ut_file_write(const char *path, const void *data, size_t length, ut_error *err)
+{
+    char *temporary;
+    int fd;
+    UT_TRY(create_locked(path, &temporary, &fd, err));
+    ut_status status = UT_OK;
+    if (!write_all(fd, data, length) || fsync(fd) != 0 || rename(temporary, path) != 0) {
+        status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
+        unlink(temporary);
+    }
+    close(fd);
+    free(temporary);
+    return status;
+}
+
+void ut_file_sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (strcmp(ut_path_ending(e->d_name), ".part") != 0)
+            continue;
+        int fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(dirfd(dir), e->d_name, 0);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (dir)
+        closedir(dir);
 }
 
 ut_status ut_file_make_dirs(const char *path, ut_error *err)

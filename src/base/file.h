@@ -28,8 +28,13 @@ void ut_file_unmap(ut_mapping *mapping);
 UT_MUST_CHECK ut_status ut_file_write(const char *path, const void *data, size_t length,
                                       ut_error *err);
 
+/* Removes what a writer that was killed left behind in `folder` (not below it): every *.part that
+ * no living writer of ut_file_write() holds. Safe beside running ones. */
+void ut_file_sweep(const char *folder);
+
 /* Two halves of the same for writers that need a path: *temporary (free()) is a unique name beside
- * `path`; commit fsyncs and renames it; on failure and in discard it is removed. Both free it. */
+ * `path`; commit fsyncs and renames it; on failure and in discard it is removed. Both free it.
+ * ut_file_sweep() may take what such a writer is at: not for folders that are swept. */
 UT_MUST_CHECK ut_status ut_file_begin(const char *path, char **temporary, ut_error *err);
 UT_MUST_CHECK ut_status ut_file_commit(char *temporary, const char *path, ut_error *err);
 void ut_file_discard(char *temporary);

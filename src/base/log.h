@@ -12,5 +12,9 @@ void ut_log_set_level(ut_log_level level);
 void ut_log(ut_log_level level, const char *format, ...) UT_PRINTF(2, 3);
 /* A line that must be wiped before the next message (a progress bar) registers how to wipe it. */
 void ut_log_set_before(void (*before)(void));
+/* Also gets every line that is shown (a run's record keeps them); NULL ends it. Called one at a
+ * time, and must not log. */
+void ut_log_set_sink(void (*sink)(void *context, ut_log_level level, const char *line),
+                     void *context);
 
 #endif

@@ -60,9 +60,11 @@ static ut_status record(ut_engine *e, const char *job, const char *name, const c
                         ut_error *err)
 {
     char hash[UT_SHA256_HEX];
-    UT_TRY(ut_sha256_file(path, hash, err));
+    if (!e->planning)
+        UT_TRY(ut_sha256_file(path, hash, err));
     ut_model_record *r = &e->records[e->record_count++];
-    *r = (ut_model_record){job, ut_arena_strdup(e->arena, name), ut_arena_strdup(e->arena, hash)};
+    *r = (ut_model_record){job, ut_arena_strdup(e->arena, name),
+                           ut_arena_strdup(e->arena, e->planning ? path : hash)};
     return r->name && r->sha256 ? UT_OK : ut_fail_memory(err, "engine");
 }
 
@@ -123,13 +125,17 @@ static ut_status open_speech(ut_engine *e, ut_error *err)
         return missing("silero-vad", err);
     if (folder) {
         const char *path = in_folder(e, folder, "silero_vad_16k.safetensors");
-        UT_TRY(ut_silero_open(path, &e->silero, err));
-        e->vad = ut_vad_from_silero(e->silero);
+        if (!e->planning) {
+            UT_TRY(ut_silero_open(path, &e->silero, err));
+            e->vad = ut_vad_from_silero(e->silero);
+        }
         return record(e, "speech", "silero-vad", path, err);
     }
     const char *path = bundled(e, "speech/vad-small.safetensors");
-    UT_TRY(ut_vad_small_open(path, &e->vad_small, err));
-    e->vad = ut_vad_from_small(e->vad_small);
+    if (!e->planning) {
+        UT_TRY(ut_vad_small_open(path, &e->vad_small, err));
+        e->vad = ut_vad_from_small(e->vad_small);
+    }
     return record(e, "speech", "vad-small (bundled)", path, err);
 }
 
@@ -140,7 +146,8 @@ static ut_status open_speakers(ut_engine *e, ut_error *err)
     const char *folder = only_bundled ? NULL : installed(e, "segmentation");
     if (folder) {
         const char *path = in_folder(e, folder, "pytorch_model.bin");
-        UT_TRY(ut_segmentation_open(path, &e->segmentation, err));
+        if (!e->planning)
+            UT_TRY(ut_segmentation_open(path, &e->segmentation, err));
         e->diarization.segmentation = e->segmentation;
         UT_TRY(record(e, "segmentation", "pyannote segmentation", path, err));
     }
@@ -150,13 +157,17 @@ static ut_status open_speakers(ut_engine *e, ut_error *err)
         return missing("resemblyzer", err);
     if (folder) {
         const char *path = in_folder(e, folder, "pretrained.pt");
-        UT_TRY(ut_resemblyzer_open(path, &e->resemblyzer, err));
-        e->diarization.encoder = ut_speaker_encoder_from_resemblyzer(e->resemblyzer);
+        if (!e->planning) {
+            UT_TRY(ut_resemblyzer_open(path, &e->resemblyzer, err));
+            e->diarization.encoder = ut_speaker_encoder_from_resemblyzer(e->resemblyzer);
+        }
         return record(e, "speaker", "resemblyzer", path, err);
     }
     const char *path = bundled(e, "speech/speaker-small.safetensors");
-    UT_TRY(ut_speaker_small_open(path, &e->speaker_small, err));
-    e->diarization.encoder = ut_speaker_encoder_from_small(e->speaker_small);
+    if (!e->planning) {
+        UT_TRY(ut_speaker_small_open(path, &e->speaker_small, err));
+        e->diarization.encoder = ut_speaker_encoder_from_small(e->speaker_small);
+    }
     return record(e, "speaker", "speaker-small (bundled)", path, err);
 }
 
@@ -174,6 +185,8 @@ static ut_status open_heads(ut_engine *e, ut_error *err)
         const char *path = bundled(e, file);
         if (!ut_file_exists(path))
             continue;
+        if (e->planning)
+            return record(e, "voice heads", "heads", path, err);
         struct ut_engine_head *head = &e->heads[e->head_count];
         UT_TRY(ut_voice_head_open(path, &head->head, err));
         e->head_count++;
@@ -221,6 +234,8 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
         folder = want;
         name = ut_path_base(want);
     }
+    if (e->planning)
+        return record(e, "recognition", name, in_folder(e, folder, "model.bin"), err);
     UT_TRY(ut_recognizer_open(folder, &e->recognizer, err));
     UT_TRY(
         record(e, "recognition", name, ut_whisper_path(ut_recognizer_model(e->recognizer)), err));
@@ -240,7 +255,9 @@ static ut_status open_text(ut_engine *e, ut_error *err)
         name = ut_path_base(want);
     }
     const char *path;
-    if (folder) {
+    if (folder && e->planning) {
+        path = in_folder(e, folder, "model.safetensors");
+    } else if (folder) {
         UT_TRY(ut_bert_open(folder, &e->bert, err));
         path = in_folder(e, folder, "model.safetensors");
         if (ut_bert_dimensions(e->bert) != UT_TEXT_DIMENSIONS)
@@ -260,7 +277,8 @@ static ut_status open_voice_net(ut_engine *e, ut_error *err)
 {
     const char *path = bundled(e, "emotion_voice/voice-net.safetensors");
     e->voice_net_name = "voice-net";
-    UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
+    if (!e->planning)
+        UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
     return record(e, "voice", e->voice_net_name, path, err);
 }
 
@@ -269,16 +287,19 @@ static ut_status open_emotion(ut_engine *e, ut_error *err)
     const char *expert = e->bert ? "emotion-minilm" : "emotion-static";
     const char *path =
         bundled(e, e->bert ? "text/emotion-minilm.safetensors" : "text/emotion-static.safetensors");
-    UT_TRY(ut_text_expert_open(path, &e->text_expert, err));
+    if (!e->planning)
+        UT_TRY(ut_text_expert_open(path, &e->text_expert, err));
     UT_TRY(record(e, "emotion text", expert, path, err));
     path = bundled(e, "text/context.safetensors");
-    UT_TRY(ut_context_expert_open(path, &e->context_expert, err));
+    if (!e->planning)
+        UT_TRY(ut_context_expert_open(path, &e->context_expert, err));
     UT_TRY(record(e, "emotion context", "context", path, err));
     if (!e->options.retrieval)
         return UT_OK;
     path = bundled(e, "knowledge/starter.jsonl");
-    UT_TRY(ut_examples_open(path, "starter", e->text_model, UT_TEXT_DIMENSIONS, ut_engine_embed, e,
-                            &e->examples, err));
+    if (!e->planning)
+        UT_TRY(ut_examples_open(path, "starter", e->text_model, UT_TEXT_DIMENSIONS, ut_engine_embed,
+                                e, &e->examples, err));
     return record(e, "emotion examples", "starter", path, err);
 }
 
@@ -305,7 +326,10 @@ static void summarise(ut_engine *e)
             if (strcmp(e->records[i].job, jobs[j]) == 0 && n < sizeof e->summary)
                 n += (size_t)snprintf(e->summary + n, sizeof e->summary - n, "%s %s",
                                       n > 5 ? "," : "", e->records[i].name);
-    if (!e->recognizer && n < sizeof e->summary)
+    bool recognises = false;
+    for (size_t i = 0; i < e->record_count; i++)
+        recognises = recognises || strcmp(e->records[i].job, "recognition") == 0;
+    if (!recognises && n < sizeof e->summary)
         snprintf(e->summary + n, sizeof e->summary - n, "; no recogniser: voice only");
 }
 
@@ -327,8 +351,8 @@ ut_status ut_engine_open(const ut_options *options, ut_engine **engine, ut_error
     return ut_engine_open_parts(options, UT_ENGINE_ALL, engine, err);
 }
 
-ut_status ut_engine_open_parts(const ut_options *options, unsigned parts, ut_engine **engine,
-                               ut_error *err)
+static ut_status open_engine(const ut_options *options, unsigned parts, bool planning,
+                             ut_engine **engine, ut_error *err)
 {
     ut_arena *arena = ut_arena_create(0);
     ut_engine *e = arena ? UT_ARENA_NEW(arena, ut_engine, 1) : NULL;
@@ -338,6 +362,7 @@ ut_status ut_engine_open_parts(const ut_options *options, unsigned parts, ut_eng
     }
     ut_options defaults = ut_options_default();
     e->arena = arena;
+    e->planning = planning;
     e->options = *options;
     const char **strings[] = {&e->options.asr_model, &e->options.text_model,
                               &e->options.vad_model, &e->options.speaker_model,
@@ -366,6 +391,18 @@ ut_status ut_engine_open_parts(const ut_options *options, unsigned parts, ut_eng
     summarise(e);
     *engine = e;
     return UT_OK;
+}
+
+ut_status ut_engine_open_parts(const ut_options *options, unsigned parts, ut_engine **engine,
+                               ut_error *err)
+{
+    return open_engine(options, parts, false, engine, err);
+}
+
+ut_status ut_engine_plan(const ut_options *options, unsigned parts, ut_engine **engine,
+                         ut_error *err)
+{
+    return open_engine(options, parts, true, engine, err);
 }
 
 void ut_engine_close(ut_engine *engine)

@@ -57,12 +57,19 @@ struct ut_engine {
 
     ut_model_record *records;
     size_t record_count;
+    bool planning; /* ut_engine_plan(): models are chosen, none is opened */
 };
 
 /* What a command needs; ut_engine_open() takes all. */
 enum { UT_ENGINE_LISTEN = 1, UT_ENGINE_EXTRACT = 2, UT_ENGINE_JUDGE = 4, UT_ENGINE_ALL = 7 };
 UT_MUST_CHECK ut_status ut_engine_open_parts(const ut_options *options, unsigned parts,
                                              ut_engine **engine, ut_error *err);
+
+/* The same choice of models without opening one: what a cache key must know. In records, sha256
+ * holds the path of the weights instead; the folder of each holds all that belongs to it
+ * (configuration, tokenizer). Close it as any engine; it can do nothing else. */
+UT_MUST_CHECK ut_status ut_engine_plan(const ut_options *options, unsigned parts,
+                                       ut_engine **engine, ut_error *err);
 
 /* The text embedding of the encoder in use: out[UT_TEXT_DIMENSIONS]. `context` is the engine. */
 UT_MUST_CHECK ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err);
