@@ -4,13 +4,26 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+
+enum { IDLE_MOST = 16 }; /* handles kept while nobody uses them */
+
+/* Each handle of curl's keeps its own connections, so that no lock is held while one works. */
+struct ut_http_client {
+    pthread_mutex_t lock;
+    CURL *idle[IDLE_MOST];
+    int count;
+};
 
 typedef struct transfer {
     const ut_http_request *request;
@@ -131,19 +144,22 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
     return 0;
 }
 
+static bool add_line(transfer *t, const char *line)
+{
+    struct curl_slist *longer = strpbrk(line, "\r\n") ? NULL : curl_slist_append(t->headers, line);
+    if (longer)
+        t->headers = longer;
+    return longer != NULL;
+}
+
 static bool add_header(transfer *t, const char *name, const char *value)
 {
     ut_buf line;
     ut_buf_init(&line, 65536);
     ut_buf_addf(&line, "%s: %s", name, value);
-    struct curl_slist *longer =
-        ut_buf_status(&line) == UT_OK && !strpbrk(ut_buf_text(&line), "\r\n")
-            ? curl_slist_append(t->headers, ut_buf_text(&line))
-            : NULL;
+    bool fine = ut_buf_status(&line) == UT_OK && add_line(t, ut_buf_text(&line));
     ut_buf_free(&line);
-    if (longer)
-        t->headers = longer;
-    return longer != NULL;
+    return fine;
 }
 
 static ut_status set_up(transfer *t)
@@ -156,7 +172,7 @@ static ut_status set_up(transfer *t)
     curl_easy_setopt(c, CURLOPT_URL, r->url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, r->body ? 0L : 1L);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, r->body || r->headers || r->method ? 0L : 1L);
     curl_easy_setopt(c, CURLOPT_MAXREDIRS, 8L);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "undertone/" UT_VERSION);
@@ -171,13 +187,15 @@ static ut_status set_up(transfer *t)
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
-    bool fine = true;
+    bool fine = add_header(t, "Expect", ""); /* no waiting for leave to send a long body */
+    for (size_t i = 0; r->headers && r->headers[i]; i++)
+        fine = fine && add_line(t, r->headers[i]);
     if (r->bearer && *r->bearer) {
         /* libcurl drops this header where a redirect leads to another host, port or protocol. */
         ut_buf value;
         ut_buf_init(&value, 65536);
         ut_buf_addf(&value, "Bearer %s", r->bearer);
-        fine = add_header(t, "Authorization", ut_buf_text(&value));
+        fine = fine && add_header(t, "Authorization", ut_buf_text(&value));
         ut_buf_free(&value);
     }
     if (r->body) {
@@ -187,6 +205,8 @@ static ut_status set_up(transfer *t)
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_length);
     }
+    if (r->method)
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
     if (t->have) {
         char range[64];
         snprintf(range, sizeof range, "%llu-", (unsigned long long)t->have);
@@ -195,7 +215,8 @@ static ut_status set_up(transfer *t)
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
     if (!fine)
         return ut_fail(t->err, UT_ERR_CONFIG, "net",
-                       "the token for %s cannot be sent; it is too long or holds a line break",
+                       "a token or header for %s cannot be sent; it is too long or holds a line "
+                       "break",
                        r->url);
     return UT_OK;
 }
@@ -244,28 +265,125 @@ static ut_status judge(transfer *t, CURLcode rc)
     }
 }
 
-static ut_status perform(transfer *t, long *code)
+/* ------------------------------------------------------------------ handles */
+
+ut_http_client *ut_http_client_create(void)
+{
+    ut_http_client *client = calloc(1, sizeof *client);
+    if (client && pthread_mutex_init(&client->lock, NULL) != 0) {
+        free(client);
+        return NULL;
+    }
+    return client;
+}
+
+void ut_http_client_destroy(ut_http_client *client)
+{
+    if (!client)
+        return;
+    for (int i = 0; i < client->count; i++)
+        curl_easy_cleanup(client->idle[i]);
+    pthread_mutex_destroy(&client->lock);
+    free(client);
+}
+
+static CURL *take_handle(ut_http_client *client)
+{
+    CURL *curl = NULL;
+    pthread_once(&once, start_curl);
+    if (client) {
+        pthread_mutex_lock(&client->lock);
+        if (client->count > 0)
+            curl = client->idle[--client->count];
+        pthread_mutex_unlock(&client->lock);
+    }
+    return curl ? curl : curl_easy_init();
+}
+
+static void give_handle(ut_http_client *client, CURL *curl)
+{
+    curl_easy_reset(curl); /* keeps what is connected */
+    if (client) {
+        pthread_mutex_lock(&client->lock);
+        if (client->count < IDLE_MOST) {
+            client->idle[client->count++] = curl;
+            curl = NULL;
+        }
+        pthread_mutex_unlock(&client->lock);
+    }
+    curl_easy_cleanup(curl);
+}
+
+/* ------------------------------------------------------------------ one try, and more */
+
+/* `retry_after` may be NULL; seconds, 0: not said. */
+static ut_status perform(transfer *t, ut_http_client *client, long *code, double *retry_after)
 {
     *code = 0;
-    pthread_once(&once, start_curl);
-    t->curl = curl_easy_init();
+    t->curl = take_handle(client);
     if (!t->curl)
         return ut_fail_memory(t->err, "net");
     ut_status status = set_up(t);
     if (status == UT_OK) {
+        curl_off_t said = 0;
         CURLcode rc = curl_easy_perform(t->curl);
         curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, code);
+        curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &said);
+        if (retry_after)
+            *retry_after = (double)said;
         status = judge(t, rc);
     }
+    give_handle(client, t->curl);
     curl_slist_free_all(t->headers);
-    curl_easy_cleanup(t->curl);
     return status;
 }
 
-ut_status ut_http_fetch(const ut_http_request *request, ut_buf *out, long *code, ut_error *err)
+static bool worth_another(ut_status status, long code)
 {
-    transfer t = {.request = request, .buf = out, .fd = -1, .err = err};
-    return perform(&t, code);
+    if (status != UT_OK)
+        return status == UT_ERR_NETWORK;
+    return code == 429 || code == 500 || code == 502 || code == 503 || code == 504;
+}
+
+/* Shortened by chance, so that many clients do not come back at the same moment. */
+static double back_off(int tried)
+{
+    double seconds = tried < 6 ? 0.25 * (1 << (tried - 1)) : 8;
+    unsigned char chance = 0;
+    if (getrandom(&chance, 1, GRND_NONBLOCK) != 1)
+        chance = 128;
+    return seconds * (0.5 + 0.5 * chance / 255);
+}
+
+static ut_status wait_for(const ut_http_request *r, double seconds, ut_error *err)
+{
+    double until = ut_clock_wall() + seconds;
+    while (ut_clock_wall() < until) {
+        if (r->cancelled && r->cancelled(r->context))
+            return ut_fail(err, UT_ERR_CANCELLED, "net", "%s was cancelled", r->url);
+        double left = until - ut_clock_wall();
+        nanosleep(
+            &(struct timespec){.tv_nsec = left < 0.1 ? (long)(fmax(left, 0) * 1e9) : 100000000},
+            NULL);
+    }
+    return UT_OK;
+}
+
+ut_status ut_http_fetch(ut_http_client *client, const ut_http_request *request, ut_buf *out,
+                        long *code, ut_error *err)
+{
+    size_t before = out->length;
+    double most = request->wait_most > 0 ? request->wait_most : 60;
+    for (int tried = 1;; tried++) {
+        double said = 0;
+        transfer t = {.request = request, .buf = out, .fd = -1, .err = err};
+        ut_status status = perform(&t, client, code, &said);
+        if (tried >= request->tries || !worth_another(status, *code) || said > most)
+            return status;
+        UT_TRY(wait_for(request, said > 0 ? said : back_off(tried), err));
+        if (out->data)
+            out->data[out->length = before] = 0;
+    }
 }
 
 ut_status ut_http_download(const ut_http_request *request, const char *path, uint64_t have,
@@ -279,7 +397,7 @@ ut_status ut_http_download(const ut_http_request *request, const char *path, uin
     if (lseek(t.fd, (off_t)have, SEEK_SET) < 0 || ftruncate(t.fd, (off_t)have) != 0)
         status = ut_fail_errno(err, UT_ERR_IO, "net", "cannot write %s", path);
     else
-        status = perform(&t, code);
+        status = perform(&t, NULL, code, NULL);
     if (close(t.fd) != 0 && status == UT_OK)
         status = ut_fail_errno(err, UT_ERR_IO, "net", "cannot write %s", path);
     return status;
