@@ -139,3 +139,19 @@ float *ut_test_npy(const char *path, size_t *count, size_t shape[4])
     fclose(f);
     return out;
 }
+
+float ut_test_noise(void)
+{
+    static uint32_t state = 1;
+    state = state * 1664525u + 1013904223u;
+    return (float)(int32_t)state / 2147483648.0f;
+}
+
+float *ut_test_floats(size_t n)
+{
+    float *x = malloc((n ? n : 1) * sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < n; i++)
+        x[i] = ut_test_noise();
+    return x;
+}

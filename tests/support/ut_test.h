@@ -40,4 +40,8 @@ void ut_assert_near(double a, double b, double tolerance, const char *file, int 
  * free(). `shape` may be NULL. Fails the test if the file is missing or of another kind. */
 float *ut_test_npy(const char *path, size_t *count, size_t shape[4]);
 
+/* The same noise in every run, uniform in -1 .. 1: a value, or n of them that the caller frees. */
+float ut_test_noise(void);
+float *ut_test_floats(size_t n);
+
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the small weights files that the readers are tested and fuzzed with: tests/fuzz/nn/corpus_*.
+"""Writes the small weights files that the readers are tested and fuzzed with: tests/fuzz/nn/corpus_weights.
 
 Needs PyTorch, safetensors and NumPy. Tensors hold 0, 1/4, 2/4 ... so that the
 test can say what it expects.
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-root = pathlib.Path(__file__).resolve().parents[2] / "tests/fuzz/nn"
+root = pathlib.Path(__file__).resolve().parents[2] / "tests/fuzz/nn/corpus_weights"
 
 
 def ramp(*shape, dtype=torch.float32):
@@ -76,11 +76,11 @@ def main():
         "empty": torch.zeros(0, 3),
         "five": ramp(1, 1, 1, 1, 2),
     }
-    save_file(tensors, root / "corpus_safetensors/seed.safetensors", metadata={"format": "pt", "kind": "test"})
-    (root / "corpus_ctranslate2/seed.bin").write_bytes(ctranslate2())
-    torch.save(checkpoint(), root / "corpus_checkpoint_zip/seed.pt")
-    torch.save(checkpoint(), root / "corpus_checkpoint_zip/protocol4.pt", pickle_protocol=4)
-    torch.save(checkpoint(), root / "corpus_checkpoint_stream/seed.pt", _use_new_zipfile_serialization=False)
+    save_file(tensors, root / "seed.safetensors", metadata={"format": "pt", "kind": "test"})
+    (root / "ctranslate2.bin").write_bytes(ctranslate2())
+    torch.save(checkpoint(), root / "zip.pt")
+    torch.save(checkpoint(), root / "zip_protocol4.pt", pickle_protocol=4)
+    torch.save(checkpoint(), root / "stream.pt", _use_new_zipfile_serialization=False)
 
 
 if __name__ == "__main__":

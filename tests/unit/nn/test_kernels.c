@@ -13,23 +13,6 @@ static const int SIZES[] = {1,  2,  3,  5,  7,  8,   9,   15,  16,  17,
                             31, 33, 63, 64, 65, 100, 193, 257, 384, 513};
 enum { COUNT = sizeof SIZES / sizeof *SIZES };
 
-static uint32_t state = 1;
-
-static float noise(void)
-{
-    state = state * 1664525u + 1013904223u;
-    return (float)(int32_t)state / 2147483648.0f;
-}
-
-static float *random_floats(size_t n)
-{
-    float *x = malloc((n ? n : 1) * sizeof *x);
-    assert_non_null(x);
-    for (size_t i = 0; i < n; i++)
-        x[i] = noise();
-    return x;
-}
-
 /* The weights as `dtype` at an odd address inside *block. */
 static const void *weights_of(const float *w, size_t n, ut_dtype dtype, uint8_t **block)
 {
@@ -57,10 +40,10 @@ static void compare(const float *a, const float *b, size_t n, double tolerance)
 static void check_product(int m, int n, int k, ut_dtype dtype, bool with_bias, int accumulate)
 {
     int lda = k + 3, ldb = k + 1, ldc = n + 2;
-    float *a = random_floats((size_t)m * lda);
-    float *w = random_floats((size_t)n * ldb);
-    float *bias = random_floats((size_t)n);
-    float *fast = random_floats((size_t)m * ldc);
+    float *a = ut_test_floats((size_t)m * lda);
+    float *w = ut_test_floats((size_t)n * ldb);
+    float *bias = ut_test_floats((size_t)n);
+    float *fast = ut_test_floats((size_t)m * ldc);
     float *slow = malloc((size_t)m * ldc * sizeof *slow);
     assert_non_null(slow);
     memcpy(slow, fast, (size_t)m * ldc * sizeof *slow);
@@ -105,9 +88,9 @@ static void test_products_nn(void **unused)
     for (int i = 0; i < COUNT; i++)
         for (int j = 0; j < COUNT; j++) {
             int m = SIZES[i], n = SIZES[j], k = SIZES[(i * 3 + j * 7) % COUNT];
-            float *a = random_floats((size_t)m * (k + 1));
-            float *b = random_floats((size_t)k * (n + 3));
-            float *fast = random_floats((size_t)m * (n + 2));
+            float *a = ut_test_floats((size_t)m * (k + 1));
+            float *b = ut_test_floats((size_t)k * (n + 3));
+            float *fast = ut_test_floats((size_t)m * (n + 2));
             float *slow = malloc((size_t)m * (n + 2) * sizeof *slow);
             assert_non_null(slow);
             memcpy(slow, fast, (size_t)m * (n + 2) * sizeof *slow);
@@ -128,7 +111,7 @@ static void check_each(each fast, each slow, float scale, double tolerance)
 {
     for (int s = 0; s < COUNT; s++) {
         size_t n = (size_t)SIZES[s];
-        float *x = random_floats(n + 1);
+        float *x = ut_test_floats(n + 1);
         for (size_t i = 0; i < n; i++)
             x[i] *= scale;
         float *y = malloc((n + 1) * sizeof *y);
@@ -174,8 +157,8 @@ static void test_vectors(void **unused)
     (void)unused;
     for (int s = 0; s < COUNT; s++) {
         int n = SIZES[s];
-        float *x = random_floats((size_t)n);
-        float *y = random_floats((size_t)n + 1);
+        float *x = ut_test_floats((size_t)n);
+        float *y = ut_test_floats((size_t)n + 1);
         float *z = malloc(((size_t)n + 1) * sizeof *z);
         assert_non_null(z);
         assert_near(ut_kernels_avx2.dot(x, y, (size_t)n), ut_kernels_ref.dot(x, y, (size_t)n),
@@ -186,7 +169,7 @@ static void test_vectors(void **unused)
         compare(y, z, (size_t)n + 1, 1e-6);
         for (int parts = 0; parts < 4; parts++) {
             const float *gamma = parts & 1 ? x : NULL, *beta = parts & 2 ? z : NULL;
-            float *fast = random_floats((size_t)n), *slow = random_floats((size_t)n);
+            float *fast = ut_test_floats((size_t)n), *slow = ut_test_floats((size_t)n);
             ut_kernels_avx2.layer_norm(fast, y, n, gamma, beta, 1e-5f);
             ut_kernels_ref.layer_norm(slow, y, n, gamma, beta, 1e-5f);
             compare(fast, slow, (size_t)n, 1e-4);

@@ -8,23 +8,6 @@
 #include "nn/kernels.h"
 #include "nn/ops.h"
 
-static uint32_t state = 1;
-
-static float noise(void)
-{
-    state = state * 1664525u + 1013904223u;
-    return (float)(int32_t)state / 2147483648.0f;
-}
-
-static float *random_floats(size_t n)
-{
-    float *x = malloc((n ? n : 1) * sizeof *x);
-    assert_non_null(x);
-    for (size_t i = 0; i < n; i++)
-        x[i] = noise();
-    return x;
-}
-
 static void test_half(void **unused)
 {
     (void)unused;
@@ -49,9 +32,9 @@ static void test_linear_types(void **unused)
 {
     (void)unused;
     enum { M = 3, N = 7, K = 21 };
-    float *x = random_floats(M * K);
-    float *w = random_floats(N * K);
-    float *bias = random_floats(N);
+    float *x = ut_test_floats(M * K);
+    float *w = ut_test_floats(N * K);
+    float *bias = ut_test_floats(N);
     uint16_t half[N * K];
     uint16_t brain[N * K];
     int8_t bytes[N * K];
@@ -92,12 +75,12 @@ static void test_wide_i8(void **unused)
 {
     (void)unused;
     enum { N = 3, K = 5000 };
-    float *x = random_floats(K);
+    float *x = ut_test_floats(K);
     int8_t *bytes = malloc(N * K);
     assert_non_null(bytes);
     float scale[N] = {10.0f, 20.0f, 30.0f};
     for (int i = 0; i < N * K; i++)
-        bytes[i] = (int8_t)(noise() * 127.0f);
+        bytes[i] = (int8_t)(ut_test_noise() * 127.0f);
     const ut_tensor w = {
         .data = bytes, .dtype = UT_I8, .rank = 2, .shape = {N, K, 1, 1}, .scale = scale};
     float y[N];
@@ -118,18 +101,18 @@ static void test_conv(void **unused)
     enum { CIN = 3, T = 29, COUT = 5 };
     static const int cases[][4] = {
         {3, 1, 1, 1}, {3, 2, 1, 1}, {5, 3, 0, 2}, {1, 1, 0, 1}, {7, 10, 4, 1}};
-    float *x = random_floats(CIN * T);
+    float *x = ut_test_floats(CIN * T);
     for (size_t q = 0; q < sizeof cases / sizeof *cases; q++) {
         int kernel = cases[q][0], stride = cases[q][1], padding = cases[q][2],
             dilation = cases[q][3];
         int tout = ut_conv1d_length(T, kernel, stride, padding, dilation);
         assert_int_equal(tout, (T + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1);
-        float *w = random_floats((size_t)COUT * CIN * kernel);
+        float *w = ut_test_floats((size_t)COUT * CIN * kernel);
         uint16_t *half = malloc((size_t)COUT * CIN * kernel * 2);
         assert_non_null(half);
         for (int i = 0; i < COUT * CIN * kernel; i++)
             half[i] = ut_f32_to_f16(w[i]);
-        float *bias = random_floats(COUT);
+        float *bias = ut_test_floats(COUT);
         float *scratch = malloc(ut_conv1d_scratch(CIN, kernel, tout) * sizeof *scratch);
         float *y = malloc((size_t)COUT * tout * sizeof *y);
         assert_true(scratch && y);
@@ -169,11 +152,11 @@ static void test_lstm(void **unused)
 {
     (void)unused;
     enum { T = 6, INPUT = 5, HIDDEN = 4, LDY = 9 };
-    float *x = random_floats(T * INPUT);
-    float *w_ih = random_floats(4 * HIDDEN * INPUT);
-    float *w_hh = random_floats(4 * HIDDEN * HIDDEN);
-    float *b_ih = random_floats(4 * HIDDEN);
-    float *b_hh = random_floats(4 * HIDDEN);
+    float *x = ut_test_floats(T * INPUT);
+    float *w_ih = ut_test_floats(4 * HIDDEN * INPUT);
+    float *w_hh = ut_test_floats(4 * HIDDEN * HIDDEN);
+    float *b_ih = ut_test_floats(4 * HIDDEN);
+    float *b_hh = ut_test_floats(4 * HIDDEN);
     const ut_tensor ih = {.data = w_ih, .rank = 2, .shape = {4 * HIDDEN, INPUT, 1, 1}};
     const ut_tensor hh = {.data = w_hh, .rank = 2, .shape = {4 * HIDDEN, HIDDEN, 1, 1}};
     for (int reverse = 0; reverse < 2; reverse++) {
@@ -215,7 +198,7 @@ static void test_lstm(void **unused)
 static void test_log_sum_exp(void **unused)
 {
     (void)unused;
-    float *x = random_floats(1000);
+    float *x = ut_test_floats(1000);
     double sum = 0.0;
     for (int i = 0; i < 1000; i++) {
         x[i] = 40.0f * x[i] + 500.0f;

@@ -1,5 +1,5 @@
-/* The weights readers on small files of known values (tests/fuzz/nn/corpus_*), on damaged ones, and
- * on pulled models where they are. */
+/* The weights readers on small files of known values (tests/fuzz/nn/corpus_weights), on damaged
+ * ones, and on pulled models where they are. */
 #include "ut_test.h"
 
 #include <math.h>
@@ -11,11 +11,11 @@
 #include "nn/weights.h"
 
 static const char *const SEEDS[] = {
-    "tests/fuzz/nn/corpus_safetensors/seed.safetensors",
-    "tests/fuzz/nn/corpus_ctranslate2/seed.bin",
-    "tests/fuzz/nn/corpus_checkpoint_zip/seed.pt",
-    "tests/fuzz/nn/corpus_checkpoint_zip/protocol4.pt",
-    "tests/fuzz/nn/corpus_checkpoint_stream/seed.pt",
+    "tests/fuzz/nn/corpus_weights/seed.safetensors",
+    "tests/fuzz/nn/corpus_weights/ctranslate2.bin",
+    "tests/fuzz/nn/corpus_weights/zip.pt",
+    "tests/fuzz/nn/corpus_weights/zip_protocol4.pt",
+    "tests/fuzz/nn/corpus_weights/stream.pt",
 };
 
 static ut_weights *open_file(const char *path)

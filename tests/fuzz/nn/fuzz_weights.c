@@ -1,4 +1,4 @@
-/* Any bytes as a weights file, from seeds of one format; every tensor that comes out is read. */
+/* Any bytes as a weights file, from seeds of every format; every tensor that comes out is read. */
 #include <stdint.h>
 #include <stdlib.h>
 
