@@ -13,6 +13,9 @@
 #define UT_LIMIT_RATE_LOW 4000                  /* hertz */
 #define UT_LIMIT_RATE_HIGH 384000               /* hertz */
 #define UT_LIMIT_DURATION_S (24.0 * 3600.0)     /* one recording */
+#define UT_LIMIT_LINE_BYTES (1 * UT_MIB)        /* one line of a text conversation */
+#define UT_LIMIT_DIALOGUE_LINES 10000           /* one text conversation */
+#define UT_LIMIT_DIALOGUE_BYTES (16 * UT_MIB)   /* the same */
 #define UT_LIMIT_ZIP_ENTRIES 65536              /* files in a wheel or checkpoint */
 
 #endif

@@ -13,6 +13,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "pipeline/dialogue.h"
 #include "pipeline/engine.h"
 #include "pipeline/inputs.h"
 #include "pipeline/run.h"
@@ -33,9 +34,13 @@ static const struct {
          "results of `undertone transcribe`, or conversation.json files.",
          UT_COMMAND_EXTRACT, UT_ENGINE_EXTRACT},
     [UT_RUN_ANALYZE] =
-        {"undertone analyze IN... --output_dir DIR",
+        {"undertone analyze IN... --output_dir DIR\n"
+         "       undertone analyze --text FILE [--prosody FILE] --output FILE",
          "Judges the emotion of each utterance and says why. IN: folders with results of\n"
-         "`undertone extract`, or conversation.json files.",
+         "`undertone extract`, or conversation.json files. With --text: conversations that\n"
+         "are text already, one utterance a line, {\"dialogue\", \"turn\", \"speaker\", "
+         "\"text\"};\n"
+         "a label and five probabilities come out for each line.",
          UT_COMMAND_ANALYZE, UT_ENGINE_JUDGE},
     [UT_RUN_ALL] =
         {"undertone run --audio_dir DIR --output_dir DIR\n"
@@ -51,6 +56,13 @@ static void on_interrupt(int number)
 {
     (void)number;
     cancelled = true;
+}
+
+static void catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 static void on_progress(void *context, const ut_input *input, const char *stage, double done)
@@ -137,9 +149,7 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
         ut_engine_close(engine);
         return 1;
     }
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    catch_interrupts();
     ut_progress_start(inputs->count, s->quiet);
     ut_run_observer observer = {&t, on_progress, on_finished};
     size_t failed = ut_run(engine, s, kind, inputs, &observer, &cancelled);
@@ -158,6 +168,26 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
     return failed ? 1 : 0;
 }
 
+/* Conversations that are text already. */
+static int judge_text(const ut_settings *s)
+{
+    ut_error err;
+    ut_engine *engine;
+    size_t lines;
+    if (ut_engine_open_parts(&s->options, UT_ENGINE_JUDGE, &engine, &err) != UT_OK)
+        return failure(&err);
+    if (!s->quiet)
+        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
+    catch_interrupts();
+    ut_status status = ut_run_dialogues(engine, s, &cancelled, &lines, &err);
+    ut_engine_close(engine);
+    if (status != UT_OK)
+        return failure(&err);
+    if (!s->quiet)
+        ut_log(UT_LOG_INFO, "%zu lines: %s", lines, s->output);
+    return 0;
+}
+
 static int help(ut_run_kind kind)
 {
     printf("usage: %s\n\n%s\n", texts[kind].usage, texts[kind].about);
@@ -165,15 +195,19 @@ static int help(ut_run_kind kind)
     return 0;
 }
 
+static int usage_line(ut_run_kind kind)
+{
+    fprintf(stderr, "usage: %s\n", texts[kind].usage);
+    return 2;
+}
+
 static int gather(ut_arena *arena, ut_run_kind kind, ut_arguments *a, ut_inputs *inputs,
                   ut_error *err)
 {
     if (kind == UT_RUN_ALL && a->settings.audio_dir)
         a->positional[a->count++] = a->settings.audio_dir;
-    if (!a->count || !a->settings.output_dir) {
-        fprintf(stderr, "usage: %s\n", texts[kind].usage);
-        return 2;
-    }
+    if (!a->count || !a->settings.output_dir)
+        return usage_line(kind);
     bool recordings = kind == UT_RUN_ALL || kind == UT_RUN_TRANSCRIBE;
     ut_status status = recordings
                            ? ut_inputs_recordings(arena, a->positional, a->count, inputs, err)
@@ -196,6 +230,8 @@ static int step(ut_run_kind kind, int argc, char **argv)
         code = usage(&err);
     else if (a.help)
         code = help(kind);
+    else if (a.settings.text)
+        code = a.count ? usage_line(kind) : judge_text(&a.settings);
     else if ((code = gather(arena, kind, &a, &inputs, &err)) == 0)
         code = work(&a.settings, kind, &inputs);
     if (code <= 1 && kind == UT_RUN_ALL && !a.help && a.settings.ground_truth) {

@@ -114,9 +114,10 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     options.text = e->options.modalities & UT_MODALITY_TEXT;
     options.context = e->options.modalities & UT_MODALITY_CONTEXT;
     options.retrieval = e->options.retrieval;
+    options.explain = !step->labels_only;
     UT_TRY(ut_step_check(step, err));
     ut_step_report(step, "analyze", 0);
-    for (size_t i = 0; i < c->utterance_count; i++)
+    for (size_t i = 0; !step->labels_only && i < c->utterance_count; i++)
         UT_TRY(combine(c, &c->utterances[i], err));
     UT_TRY(ut_judge(&models, &options, c, err));
     ut_step_report(step, "analyze", 1);

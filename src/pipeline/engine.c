@@ -303,18 +303,25 @@ static ut_status open_emotion(ut_engine *e, ut_error *err)
     return record(e, "emotion examples", "starter", path, err);
 }
 
-ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err)
+ut_status ut_engine_embed_many(const ut_engine *e, const char *const *texts, size_t count,
+                               float *out, ut_error *err)
 {
-    const ut_engine *e = context;
+    for (size_t i = 0; !e->bert && i < count; i++)
+        UT_TRY(ut_static_embedding_embed(e->static_embedding, texts[i],
+                                         out + i * UT_TEXT_DIMENSIONS, err));
     if (!e->bert)
-        return ut_static_embedding_embed(e->static_embedding, text, out, err);
+        return UT_OK;
     ut_arena *scratch = ut_arena_create(0);
     if (!scratch)
         return ut_fail_memory(err, "engine");
-    size_t tokens;
-    ut_status status = ut_bert_embed(e->bert, text, out, scratch, &tokens, err);
+    ut_status status = ut_bert_embed_many(e->bert, texts, count, out, scratch, err);
     ut_arena_destroy(scratch);
     return status;
+}
+
+ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err)
+{
+    return ut_engine_embed_many(context, &text, 1, out, err);
 }
 
 static void summarise(ut_engine *e)

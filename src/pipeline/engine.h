@@ -73,6 +73,9 @@ UT_MUST_CHECK ut_status ut_engine_plan(const ut_options *options, unsigned parts
 
 /* The text embedding of the encoder in use: out[UT_TEXT_DIMENSIONS]. `context` is the engine. */
 UT_MUST_CHECK ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error *err);
+/* The same for texts[count], none of them empty, into out[count, UT_TEXT_DIMENSIONS]. */
+UT_MUST_CHECK ut_status ut_engine_embed_many(const ut_engine *engine, const char *const *texts,
+                                             size_t count, float *out, ut_error *err);
 
 /* Notes a model in the conversation's provenance. */
 UT_MUST_CHECK ut_status ut_engine_record(const ut_engine *engine, ut_conversation *c,

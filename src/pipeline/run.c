@@ -58,7 +58,10 @@ static ut_status from_document(const running *run, const ut_step *step, const ut
 static ut_status work(const running *run, const ut_input *input, ut_conversation **c, ut_error *err)
 {
     one_file file = {run, input};
-    ut_step step = {run->engine, on_progress, &file, run->cancelled};
+    const ut_step step = {.engine = run->engine,
+                          .progress = on_progress,
+                          .context = &file,
+                          .cancelled = run->cancelled};
     char *recording = NULL;
     ut_status status = ut_step_check(&step, err);
     if (status != UT_OK)

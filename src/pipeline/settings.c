@@ -38,6 +38,9 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(output_dir, R | T | X | A, "DIR", "folder for the results"),
     TEXT(ground_truth, R | E, "FILE", "labelled utterances to score against (JSON)"),
     TEXT(evaluation_output, R | E, "FILE", "where the scores go (JSON; pictures beside it)"),
+    TEXT(text, A, "FILE", "text conversations to judge (JSON lines) in place of documents"),
+    TEXT(prosody, A, "FILE", "voice measurements of these lines (tab-separated)"),
+    TEXT(output, A, "FILE", "where their labels go, line by line"),
     TEXT(predictions, E, "DIR", "folder with results to score"),
     TEXT(asr_model, R | T, "NAME",
          "recogniser: auto, none (voice only), whisper-base ..., or a folder"),
@@ -312,5 +315,9 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
     if (settings->ground_truth && !settings->evaluation_output)
         return ut_fail(err, UT_ERR_USAGE, "settings",
                        "ground_truth needs evaluation_output, the file for the scores");
+    if (settings->text ? !settings->output : settings->prosody || settings->output)
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "text (the conversations), output (the file for their labels) and, as "
+                       "wished, prosody go together");
     return read_modalities(settings->modalities, &o->modalities, err);
 }

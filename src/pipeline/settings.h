@@ -28,6 +28,9 @@ typedef struct ut_settings {
     const char *ground_truth;
     const char *evaluation_output;
     const char *predictions;
+    const char *text;
+    const char *prosody;
+    const char *output;
     const char *asr_model;
     const char *text_model;
     const char *vad_model;

@@ -17,6 +17,7 @@ typedef struct ut_step {
     ut_progress progress; /* may be NULL */
     void *context;
     atomic_bool *cancelled; /* may be NULL */
+    bool labels_only;       /* no cues, explanations and combined embeddings */
 } ut_step;
 
 UT_MUST_CHECK ut_status ut_step_transcribe(const ut_step *step, const ut_input *input,

@@ -219,35 +219,43 @@ size_t ut_bert_dimensions(const ut_bert *b)
     return (size_t)b->hidden;
 }
 
-/* Activations of one input of t tokens; x, y, q, k, v are [t, hidden]. */
+/* Texts side by side: the tokens of text i are rows from[i] .. from[i + 1] of x, y, q, k, v [t,
+ * hidden]. Only attention sees the borders between them. */
 typedef struct activations {
+    size_t texts;
+    int from[UT_BERT_BATCH + 1];
     float *x, *y, *q, *k, *v, *scores, *inner;
 } activations;
 
-/* y = attention of x: every head attends within the t tokens; q is reused for the joined heads'
+/* y = attention of x: every head attends within a text's tokens; q is reused for the joined heads'
  * output. */
-static void attend(const ut_bert *b, const layer *l, activations *a, int t)
+static void attend(const ut_bert *b, const layer *l, activations *a)
 {
     const int d = b->hidden;
     const int n = d / b->heads;
+    const int all = a->from[a->texts];
     const float scale = 1.0f / sqrtf((float)n);
-    ut_linear(a->q, a->x, t, &l->query, l->bq);
-    ut_linear(a->k, a->x, t, &l->key, l->bk);
-    ut_linear(a->v, a->x, t, &l->value, l->bv);
-    for (int h = 0; h < b->heads; h++) {
-        ut_matmul_nt(a->scores, t, a->q + h * n, d, a->k + h * n, d, t, t, n, 0);
-        for (int i = 0; i < t * t; i++)
-            a->scores[i] *= scale;
-        ut_softmax(a->scores, t, t, t);
-        ut_matmul_nn(a->y + h * n, d, a->scores, t, a->v + h * n, d, t, n, t, 0);
-    }
-    ut_linear(a->q, a->y, t, &l->attention_out, l->bo);
+    ut_linear(a->q, a->x, all, &l->query, l->bq);
+    ut_linear(a->k, a->x, all, &l->key, l->bk);
+    ut_linear(a->v, a->x, all, &l->value, l->bv);
+    for (size_t text = 0; text < a->texts; text++)
+        for (int h = 0; h < b->heads; h++) {
+            const int t = a->from[text + 1] - a->from[text];
+            const size_t at = (size_t)a->from[text] * (size_t)d + (size_t)(h * n);
+            ut_matmul_nt(a->scores, t, a->q + at, d, a->k + at, d, t, t, n, 0);
+            for (int i = 0; i < t * t; i++)
+                a->scores[i] *= scale;
+            ut_softmax(a->scores, t, t, t);
+            ut_matmul_nn(a->y + at, d, a->scores, t, a->v + at, d, t, n, t, 0);
+        }
+    ut_linear(a->q, a->y, all, &l->attention_out, l->bo);
 }
 
-static void run_layer(const ut_bert *b, const layer *l, activations *a, int t)
+static void run_layer(const ut_bert *b, const layer *l, activations *a)
 {
+    const int t = a->from[a->texts];
     const size_t size = (size_t)t * (size_t)b->hidden;
-    attend(b, l, a, t);
+    attend(b, l, a);
     ut_axpy(a->x, 1.0f, a->q, size);
     ut_layer_norm(a->x, a->x, t, b->hidden, l->ga, l->ba, b->eps);
     ut_linear(a->inner, a->x, t, &l->inner, l->bi);
@@ -257,48 +265,81 @@ static void run_layer(const ut_bert *b, const layer *l, activations *a, int t)
     ut_layer_norm(a->x, a->x, t, b->hidden, l->gf, l->bf, b->eps);
 }
 
-static void embed_tokens(const ut_bert *b, const int32_t *ids, int t, activations *a)
+static void embed_tokens(const ut_bert *b, const int32_t *ids, activations *a)
 {
     const size_t d = (size_t)b->hidden;
-    for (int i = 0; i < t; i++) {
-        float *x = a->x + (size_t)i * d;
-        ut_tensor_to_f32(&b->words, (size_t)ids[i] * d, d, x);
-        ut_tensor_to_f32(&b->places, (size_t)i * d, d, a->y);
-        ut_axpy(x, 1.0f, a->y, d);
-        ut_axpy(x, 1.0f, b->type0, d);
+    for (size_t text = 0; text < a->texts; text++)
+        for (int i = a->from[text]; i < a->from[text + 1]; i++) {
+            float *x = a->x + (size_t)i * d;
+            ut_tensor_to_f32(&b->words, (size_t)ids[i] * d, d, x);
+            ut_tensor_to_f32(&b->places, (size_t)(i - a->from[text]) * d, d, a->y);
+            ut_axpy(x, 1.0f, a->y, d);
+            ut_axpy(x, 1.0f, b->type0, d);
+        }
+    ut_layer_norm(a->x, a->x, a->from[a->texts], b->hidden, b->gamma, b->beta, b->eps);
+}
+
+static void pool(const activations *a, size_t text, size_t d, float *out)
+{
+    const int t = a->from[text + 1] - a->from[text];
+    memset(out, 0, d * sizeof *out);
+    for (int i = a->from[text]; i < a->from[text + 1]; i++)
+        ut_axpy(out, 1.0f / (float)t, a->x + (size_t)i * d, d);
+    float norm = sqrtf(ut_dot(out, out, d));
+    for (size_t i = 0; i < d; i++)
+        out[i] /= norm > 1e-12f ? norm : 1e-12f;
+}
+
+static ut_status embed_batch(const ut_bert *b, const char *const *texts, size_t count, float *out,
+                             ut_arena *scratch, size_t *tokens, ut_error *err)
+{
+    const size_t d = (size_t)b->hidden;
+    activations a = {.texts = count};
+    size_t maximum = UT_BERT_MAX_TOKENS;
+    size_t longest = 0;
+    if ((size_t)b->positions < maximum)
+        maximum = (size_t)b->positions;
+    ut_arena_reset(scratch);
+    int32_t *ids = UT_ARENA_NEW(scratch, int32_t, count * maximum);
+    if (!ids)
+        return ut_fail_memory(err, "bert");
+    for (size_t i = 0; i < count; i++) {
+        size_t n = 0;
+        UT_TRY(ut_wordpiece_encode(b->tokenizer, texts[i], strlen(texts[i]), true, ids + a.from[i],
+                                   maximum, &n, tokens, err));
+        a.from[i + 1] = a.from[i] + (int)n;
+        longest = n > longest ? n : longest;
     }
-    ut_layer_norm(a->x, a->x, t, b->hidden, b->gamma, b->beta, b->eps);
+    const size_t all = (size_t)a.from[count];
+    a.x = UT_ARENA_NEW(scratch, float, all *d);
+    a.y = UT_ARENA_NEW(scratch, float, all *d);
+    a.q = UT_ARENA_NEW(scratch, float, all *d);
+    a.k = UT_ARENA_NEW(scratch, float, all *d);
+    a.v = UT_ARENA_NEW(scratch, float, all *d);
+    a.scores = UT_ARENA_NEW(scratch, float, longest *longest);
+    a.inner = UT_ARENA_NEW(scratch, float, all *(size_t)b->inner);
+    if (!a.x || !a.y || !a.q || !a.k || !a.v || !a.scores || !a.inner)
+        return ut_fail_memory(err, "bert");
+    embed_tokens(b, ids, &a);
+    for (int i = 0; i < b->layers; i++)
+        run_layer(b, &b->layer[i], &a);
+    for (size_t i = 0; i < count; i++)
+        pool(&a, i, d, out + i * d);
+    return UT_OK;
 }
 
 ut_status ut_bert_embed(const ut_bert *b, const char *text, float *out, ut_arena *scratch,
                         size_t *tokens, ut_error *err)
 {
-    int32_t ids[UT_BERT_MAX_TOKENS];
-    size_t count = 0;
-    size_t maximum = UT_BERT_MAX_TOKENS;
-    if ((size_t)b->positions < maximum)
-        maximum = (size_t)b->positions;
-    UT_TRY(ut_wordpiece_encode(b->tokenizer, text, strlen(text), true, ids, maximum, &count, tokens,
-                               err));
-    const size_t d = (size_t)b->hidden;
-    ut_arena_reset(scratch);
-    activations a = {UT_ARENA_NEW(scratch, float, count *d),
-                     UT_ARENA_NEW(scratch, float, count *d),
-                     UT_ARENA_NEW(scratch, float, count *d),
-                     UT_ARENA_NEW(scratch, float, count *d),
-                     UT_ARENA_NEW(scratch, float, count *d),
-                     UT_ARENA_NEW(scratch, float, count *count),
-                     UT_ARENA_NEW(scratch, float, count *(size_t)b->inner)};
-    if (!a.x || !a.y || !a.q || !a.k || !a.v || !a.scores || !a.inner)
-        return ut_fail_memory(err, "bert");
-    embed_tokens(b, ids, (int)count, &a);
-    for (int i = 0; i < b->layers; i++)
-        run_layer(b, &b->layer[i], &a, (int)count);
-    memset(out, 0, d * sizeof *out);
-    for (size_t i = 0; i < count; i++)
-        ut_axpy(out, 1.0f / (float)count, a.x + i * d, d);
-    float norm = sqrtf(ut_dot(out, out, d));
-    for (size_t i = 0; i < d; i++)
-        out[i] /= norm > 1e-12f ? norm : 1e-12f;
+    return embed_batch(b, &text, 1, out, scratch, tokens, err);
+}
+
+ut_status ut_bert_embed_many(const ut_bert *b, const char *const *texts, size_t count, float *out,
+                             ut_arena *scratch, ut_error *err)
+{
+    for (size_t i = 0; i < count; i += UT_BERT_BATCH) {
+        size_t n = count - i < UT_BERT_BATCH ? count - i : UT_BERT_BATCH;
+        UT_TRY(embed_batch(b, texts + i, n, out + i * (size_t)b->hidden, scratch, NULL, err));
+    }
     return UT_OK;
 }

@@ -165,6 +165,31 @@ static void minilm_embeds_like_pytorch(void **state)
     golden_free(&g);
 }
 
+static void minilm_embeds_many_like_one(void **state)
+{
+    (void)state;
+    const char *folder = ut_test_model("sentence-transformers/all-MiniLM-L6-v2");
+    if (!folder)
+        UT_SKIP("MiniLM sentence vectors, many at a time", "MiniLM is not pulled");
+    golden g;
+    ut_bert *bert;
+    golden_read("bert_vectors.txt", &g);
+    assert_int_equal(ut_bert_open(folder, &bert, NULL), UT_OK);
+    enum { COUNT = 2 * UT_BERT_BATCH + 5 };
+    const char *texts[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        texts[i] = g.rows[(i * i + 1) % g.count].text;
+    float *out = calloc(COUNT, 384 * sizeof *out);
+    ut_arena *scratch = ut_arena_create(0);
+    assert_int_equal(ut_bert_embed_many(bert, texts, COUNT, out, scratch, NULL), UT_OK);
+    for (size_t i = 0; i < COUNT; i++)
+        compare(out + i * 384, &g.rows[(i * i + 1) % g.count], 384, 1e-4);
+    free(out);
+    ut_arena_destroy(scratch);
+    ut_bert_close(bert);
+    golden_free(&g);
+}
+
 static void bundled_models_think_like_the_reference(void **state)
 {
     (void)state;
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test(bundled_vocabulary_cuts_like_the_reference),
         cmocka_unit_test(hub_folder_cuts_like_the_reference),
         cmocka_unit_test(minilm_embeds_like_pytorch),
+        cmocka_unit_test(minilm_embeds_many_like_one),
         cmocka_unit_test(bundled_models_think_like_the_reference),
         cmocka_unit_test(cues_name_the_word_that_carries_the_feeling),
     };

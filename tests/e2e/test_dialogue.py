@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Conversations that are text already, through the binary: `analyze --text`."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from support import BINARY, files, installed, main, run, skip
+
+work = pathlib.Path(tempfile.mkdtemp(prefix="ut_dialogue_"))
+BUNDLED = ["--text_model", "bundled"]
+LABELS = ["sad", "happy", "angry", "neutral", "non-neutral"]
+COLUMNS = "duration avg_intensity intensity_variation avg_pitch pitch_std pitch_range articulation_rate mean_hnr".split()
+
+TALK = [
+    ("kitchen", "Ada", "Did you feed the cat this morning?"),
+    ("kitchen", "Ben", "Yes, at seven, before I left."),
+    ("kitchen", "Ada", "I got the job! I am so happy, I could dance!"),
+    ("kitchen", "Ben", "That is wonderful news, congratulations!"),
+    (7, "Carol", "You broke it again, you idiot, I am furious with you!"),
+    (7, "Dan", "Stop shouting at me, I hate it when you do that!"),
+    ("phone", "Eve", "Grandmother died last night. I miss her so much, I can't stop crying."),
+    ("phone", None, ""),
+    ("phone", "Eve", "The funeral is on Friday at ten."),
+]
+
+
+def line(dialogue, turn, speaker, text, **more):
+    return json.dumps({"dialogue": dialogue, "turn": turn, "speaker": speaker, "text": text, **more}, ensure_ascii=False)
+
+
+def write(name, talk):
+    path = work / name
+    path.write_text("".join(line(d, i, s, t) + "\n" for i, (d, s, t) in enumerate(talk)), encoding="utf-8")
+    return path
+
+
+def judge(path, *arguments):
+    out = work / (path.name + ".out")
+    run("analyze", "--text", path, "--output", out, "--quiet", *BUNDLED, *arguments)
+    return [json.loads(row) for row in out.read_text(encoding="utf-8").splitlines()]
+
+
+def table(name, rows, columns=COLUMNS):
+    path = work / name
+    path.write_text("\n".join(["\t".join(columns), *("\t".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def test_every_line_gets_a_label_in_order():
+    rows = judge(write("talk.jsonl", TALK))
+    assert [(r["dialogue"], r["turn"], r["speaker"]) for r in rows] == [(d, i, s) for i, (d, s, _) in enumerate(TALK)]
+    for row in rows:
+        p = row["probabilities"]
+        assert list(p) == LABELS and abs(sum(p.values()) - 1) < 0.001, row
+        assert row["label"] == max(p, key=p.get)
+    assert rows[2]["label"] == rows[3]["label"] == "happy"
+    assert rows[4]["label"] == "angry"
+    assert rows[6]["label"] == "sad"
+    assert rows[0]["label"] == rows[1]["label"] == rows[8]["label"] == "neutral"
+
+
+def test_threads_and_neighbours_change_nothing():
+    many = [(f"{i}", "A", f"{t} {i}") for i in range(400) for _, _, t in TALK if t]
+    path = write("many.jsonl", many)
+    rows = judge(path)
+    first = (work / "many.jsonl.out").read_bytes()
+    judge(path, "--jobs", "3")
+    assert (work / "many.jsonl.out").read_bytes() == first
+    alone = judge(write("alone.jsonl", [m for m in many if m[0] == "399"]))
+    assert [r["probabilities"] for r in alone] == [r["probabilities"] for r in rows[-len(alone):]]
+
+
+def test_a_conversation_is_its_own_context():
+    kitchen = [t for t in TALK if t[0] == "kitchen"]
+    phone = [t for t in TALK if t[0] == "phone"]
+    one = {(r["dialogue"], r["turn"] - (0 if r["dialogue"] == "kitchen" else 4)): r["probabilities"]
+           for r in judge(write("a.jsonl", kitchen + phone))}
+    other = {(r["dialogue"], r["turn"] - (0 if r["dialogue"] == "phone" else 3)): r["probabilities"]
+             for r in judge(write("b.jsonl", phone + kitchen))}
+    assert one == other
+
+
+def test_voice_measurements_are_read():
+    path = write("voice.jsonl", TALK)
+    rows = [[2.5, 60 + i, 5, 180, 20, 80, 4, 9] for i in range(len(TALK))]
+    rows[1] = [1, "nan", "", "NaN", "", "", "", ""]
+    judge(path, "--prosody", table("voice.tsv", rows))
+    swapped = [list(reversed(r)) for r in rows]
+    judge(path, "--prosody", table("swapped.tsv", swapped, list(reversed(COLUMNS))))
+
+
+def refused(path, word, *more, expect=1, output=None):
+    output = output or work / "refused.out"
+    _, err = run("analyze", "--text", path, "--output", output, *BUNDLED, *more, expect=expect)
+    assert word in err and err.count("error") == 1, (word, err)
+    assert not (work / "refused.out").exists()
+    assert not [n for n in files(work) if n.endswith(".part")], files(work)
+
+
+def test_a_malformed_line_is_named_and_nothing_is_left():
+    good = line("d", 0, "A", "Good morning.")
+    for bad, word in [
+        ("this is no JSON", "line 3"),
+        ('{"dialogue": "d", "text": "cut', "line 3"),
+        ('{"dialogue": "d", "text": 5}', '"text" must be a string'),
+        ('{"dialogue": "d"}', '"text" must be a string'),
+        ('{"dialogue": null, "text": "a"}', '"dialogue" must be'),
+        ('{"dialogue": [1], "text": "a"}', '"dialogue" must be'),
+        ('{"dialogue": "d", "speaker": 4, "text": "a"}', '"speaker" must be'),
+        ('["d", "a"]', "no object"),
+        ("", "line 3"),
+        ('{"dialogue": "d", "text": "a", "text": "b"}', "line 3"),
+        ('{"dialogue": "d", "text": "' + "a" * (1 << 20) + '"}', "line 3 is longer"),
+    ]:
+        (work / "bad.jsonl").write_text(f"{good}\n{good}\n{bad}\n{good}\n")
+        refused(work / "bad.jsonl", word)
+    (work / "bad.jsonl").write_bytes(good.encode() + b'\n{"dialogue": "d", "text": "\xff\xfe"}\n')
+    refused(work / "bad.jsonl", "line 2")
+    # The fault may lie behind many batches.
+    (work / "bad.jsonl").write_text(f"{good}\n" * 5000 + "{\n")
+    refused(work / "bad.jsonl", "line 5001")
+
+
+def test_bad_tables_are_named():
+    path = write("t.jsonl", TALK)
+    n = len(TALK)
+    row = [1, 60, 5, 180, 20, 80, 4, 9]
+    refused(path, "fewer rows", "--prosody", table("p.tsv", [row] * (n - 1)))
+    refused(path, "more rows", "--prosody", table("p.tsv", [row] * (n + 1)))
+    refused(path, "row 2 does not have 8 cells", "--prosody", table("p.tsv", [row, row[:7]] + [row] * (n - 2)))
+    refused(path, '"loud" is no number', "--prosody", table("p.tsv", [["loud", *row[1:]]] + [row] * (n - 1)))
+    refused(path, "avg_volume", "--prosody", table("p.tsv", [row] * n, ["duration", "avg_volume", *COLUMNS[2:]]))
+    refused(path, "stands twice", "--prosody", table("p.tsv", [row] * n, ["duration", "duration", *COLUMNS[2:]]))
+    refused(path, "nowhere.tsv", "--prosody", work / "nowhere.tsv")
+
+
+def test_files_that_cannot_be_used_are_named():
+    path = write("u.jsonl", TALK)
+    refused(work / "nowhere.jsonl", "nowhere.jsonl")
+    refused(work, "is a folder")
+    refused(path, "/proc/nowhere", output="/proc/nowhere")
+    for arguments in (["--text", path], ["--output", work / "x"], ["--text", path, "--output", work / "x", "more"],
+                      ["--prosody", path, "--output_dir", work / "x", work]):
+        _, err = run("analyze", *arguments, expect=2)
+        assert "output" in err, err
+    (work / "empty.jsonl").write_text("")
+    assert judge(work / "empty.jsonl") == []
+
+
+def test_a_full_disk_leaves_nothing():
+    if not os.path.exists("/dev/full"):
+        return skip("a full disk", "no /dev/full")
+    folder = work / "small"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True, text=True
+    )
+    if done.returncode:
+        return skip("text conversations onto a full disk", "a file system cannot be mounted here")
+    try:
+        path = write("full.jsonl", [(i, "A", "Good morning to you all.") for i in range(3000)])
+        _, err = run("analyze", "--text", path, "--output", folder / "out", *BUNDLED, expect=1)
+        assert "out" in err and "No space left" in err, err
+        assert os.listdir(folder) == []
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def peak_memory(path):
+    process = subprocess.Popen(
+        [str(BINARY), "analyze", "--text", str(path), "--output", str(work / "mem.out"), "--quiet", *BUNDLED]
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    return usage.ru_maxrss
+
+
+def test_memory_does_not_grow_with_the_file():
+    def long(n):
+        return write(f"long{n}.jsonl", [(i // 10, "AB"[i % 2], f"Line {i} of a long talk about the weather.") for i in range(n)])
+
+    small, large = peak_memory(long(3000)), peak_memory(long(30000))
+    assert large < small * 1.1 + 2048, (small, large)
+
+
+def test_minilm_is_used_where_it_is():
+    if not installed("minilm"):
+        return skip("text conversations with MiniLM", "the model is not pulled")
+    path = write("m.jsonl", TALK)
+    out = work / "m.out"
+    run("analyze", "--text", path, "--output", out)
+    rows = [json.loads(row) for row in out.read_text().splitlines()]
+    assert rows[4]["label"] == "angry" and rows[6]["label"] == "sad" and rows[0]["label"] == "neutral"
+
+
+if __name__ == "__main__":
+    try:
+        main([value for name, value in list(globals().items()) if name.startswith("test_")])
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
