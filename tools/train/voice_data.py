@@ -5,18 +5,21 @@ speakers, and an utterance is judged by its own frames. Clips of acted speech ar
 windows before anything is extracted from them.
 """
 import csv
+import glob
+import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soundfile
 from scipy.fft import next_fast_len
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 RATE = 16000
 WINDOW = 30 * RATE
 CLASSES = ("sad", "happy", "angry", "neutral", "non-neutral")
 CORPORA = ("ravdess", "emodb", "nemo")
+EVERYDAY = 3  # the corpus of unacted talk, after the acted ones
 LEVEL_DB = -26.0
 # The corpora's own words, made one. Training tells these nine apart and adds them up to the five: "non-neutral" is no
 # single way of speaking, and one linear class cannot hold fear, boredom and surprise together.
@@ -74,18 +77,75 @@ def load(data):
     return clips
 
 
+def everyday(data):
+    """Speech that nobody acted, cut into pieces of up to 5 s: meetings across a room, a telephone, an interview, readings.
+
+    It has no labels; nearly all of it is neutral, and it is trained as that. `data/conversations` is not in it.
+    """
+    clips = []
+
+    def add(path, speaker, begin=0.0, length=None):
+        pcm = soundfile.read(path, dtype="float32", start=int(begin * RATE),
+                             frames=-1 if length is None else int(length * RATE))[0]
+        count = max(1, round(len(pcm) / RATE / 3.5))
+        for x in np.array_split(pcm - pcm.mean(), count):
+            if len(x) >= RATE * 0.8 and speech_level(x) > 1e-4:
+                x = (x * (10 ** (LEVEL_DB / 20) / speech_level(x))).astype(np.float32)
+                clips.append(Clip(EVERYDAY, f"everyday/{speaker}", 3, 3, "everyday", x, *speech_extent(x)))
+
+    talk = os.path.join(data, "diarization")
+    for path in sorted(glob.glob(os.path.join(talk, "ami_clips", "*.flac")) +
+                       glob.glob(os.path.join(talk, "pyannote_sample", "*.flac"))):
+        turns = sorted(glob.glob(path[:-5] + "*.rttm"))[-1]
+        with open(turns, encoding="utf-8") as f:
+            for line in f:
+                begin, length = line.split()[3:5]
+                if float(length) >= 0.8:
+                    add(path, os.path.basename(path), float(begin), float(length))
+    for path in sorted(glob.glob(os.path.join(talk, "unlabelled", "*.flac"))):
+        add(path, os.path.basename(path))
+    for folder in ("librispeech_test_other_10spk", "librispeech_train_clean_3spk", "ljspeech_8", "misc_read"):
+        for path in sorted(glob.glob(os.path.join(data, "asr", folder, "*.flac"))):
+            add(path, os.path.basename(path).split("-")[0] if "librispeech" in folder else folder)
+    return clips
+
+
+def trimmed(clips, rng):
+    """The clips with the silence around their speech cut to less than half a second."""
+    out = []
+    for c in clips:
+        a = max(0, c.start - int(rng.uniform(0, 0.4) * RATE))
+        b = min(len(c.pcm), c.end + int(rng.uniform(0, 0.4) * RATE))
+        out.append(replace(c, pcm=c.pcm[a:b], start=c.start - a, end=c.end - a))
+    return out
+
+
 def folds(clips, count=5):
     """Fold of each clip: whole speakers, spread over the folds corpus by corpus in a fixed order."""
     fold = {}
-    for c in range(len(CORPORA)):
+    for c in range(EVERYDAY + 1):
         for i, s in enumerate(sorted({x.speaker for x in clips if x.corpus == c})):
             fold[s] = i % count
     return np.array([fold[x.speaker] for x in clips])
 
 
+def through_file(pcm, rate, container, subtype):
+    """What a lossy codec of libsndfile's leaves of pcm, as long as before."""
+    with io.BytesIO() as f:
+        soundfile.write(f, np.clip(pcm, -1, 1), rate, format=container, subtype=subtype)
+        f.seek(0)
+        out = soundfile.read(f, dtype="float32")[0][: len(pcm)]
+    return np.pad(out, (0, len(pcm) - len(out)))
+
+
 def telephone(pcm, rng):
-    low, high = rng.uniform(200, 350), rng.uniform(3200, 3700)
-    return sosfilt(butter(4, (low, high), "bandpass", fs=RATE, output="sos"), pcm).astype(np.float32)
+    """A telephone's band, nothing above 4 kHz, and most times its codec: mu-law or GSM."""
+    low, high = rng.uniform(50, 350), rng.uniform(3200, 3800)
+    x = resample_poly(sosfilt(butter(4, (low, high), "bandpass", fs=RATE, output="sos"), pcm), 1, 2)
+    codec = rng.choice(("none", "ULAW", "GSM610"), p=(0.25, 0.45, 0.3))
+    if codec != "none":
+        x = through_file(x, RATE // 2, "WAV", codec)
+    return resample_poly(x, 2, 1)[: len(pcm)].astype(np.float32)
 
 
 def room(pcm, rng):
@@ -106,13 +166,15 @@ def noise(n, rng):
 
 
 def degrade(pcm, rng):
-    """What a real recording does to speech: a telephone's band, a room, noise, another level."""
-    if rng.random() < 0.25:
-        pcm = telephone(pcm, rng)
-    elif rng.random() < 0.2:
+    """What a real recording does to speech: a room, a telephone, a codec, noise."""
+    if rng.random() < 0.2:
         pcm = room(pcm, rng)
-    if rng.random() < 0.6:
-        level = speech_level(pcm) * 10 ** (-rng.uniform(15, 45) / 20)
+    if rng.random() < 0.45:
+        pcm = telephone(pcm, rng)
+    elif rng.random() < 0.3:
+        pcm = through_file(pcm, RATE, "OGG", "OPUS")
+    if rng.random() < 0.5:
+        level = speech_level(pcm) * 10 ** (-rng.uniform(10, 45) / 20)
         pcm = pcm + noise(len(pcm), rng) * level
     return pcm
 
@@ -120,7 +182,7 @@ def degrade(pcm, rng):
 def order(clips, chosen, rng):
     """Clips in the order in which they meet in windows: mostly two speakers of one corpus, some of them anyone."""
     partner = {}
-    for c in range(len(CORPORA)):
+    for c in range(EVERYDAY + 1):
         names = sorted({clips[i].speaker for i in chosen if clips[i].corpus == c})
         for i, s in enumerate(rng.permutation(names)):
             partner[str(s)] = c * 100 + i // 2
@@ -138,7 +200,7 @@ def windows(clips, chosen, rng, augment, alone=False):
         limit = 1 if alone or rng.random() < 0.1 else 99
         while todo and len(held) < limit and at + len(clips[todo[0]].pcm) <= WINDOW:
             x = clips[todo[0]].pcm
-            gain = 10 ** (rng.normal(0, 3.0 if augment else 1.5) / 20) if not alone else 1.0
+            gain = 10 ** (rng.normal(0, 4.0 if augment else 1.5) / 20) if not alone else 1.0
             pcm[at:at + len(x)] += x * gain
             held.append((todo.pop(0), at))
             at += len(x) + int(rng.uniform(0.0, 1.0) * RATE)

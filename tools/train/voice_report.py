@@ -3,7 +3,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from voice_data import CLASSES, CORPORA, FINE
+from voice_data import CLASSES, CORPORA, EVERYDAY, FINE
 
 LICENCE = ("Weights: for non-commercial use, CC BY-NC-SA 4.0, after the data (RAVDESS and nEMO: CC BY-NC-SA 4.0; EmoDB: "
            "offered for free download)")
@@ -31,16 +31,29 @@ def calibration_error(logp, y, bins=10):
                      for b in range(bins) if (where == b).any()))
 
 
+def everyday_line(p, data):
+    """How much of unacted speech is judged neutral, and how neutral it is on average."""
+    rows = data.corpus == EVERYDAY
+    if not rows.any():
+        return []
+    mean = p[rows].mean(0)
+    return ["", f"Unacted speech (meetings, a telephone, an interview, readings; speakers never heard): "
+            f"{100 * (p[rows].argmax(1) == 3).mean():.0f} % judged neutral; mean probabilities "
+            + ", ".join(f"{c} {x:.2f}" for c, x in zip(CLASSES, mean)) + "."]
+
+
 def card_scores(logp, heat, data):
     scores = uar(logp, data.label, data.corpus)
     lines = ["| UAR, %, speakers never heard, one model for the three | RAVDESS | EmoDB | nEMO |", "|---|---|---|---|"]
     for mode, title in (("unknown", "unknown speaker"), ("known", "speaker's mean voice known")):
         lines.append(f"| {title} | " + " | ".join(f"{x:.1f}" for x in scores[mode]) + " |")
-    ece = [calibration_error(z / t, data.label) for z, t in zip(logp, heat)]
+    acted = data.corpus != EVERYDAY
+    ece = [calibration_error(z[acted] / t, data.label[acted]) for z, t in zip(logp, heat)]
+    lines += everyday_line((logp[0] / heat[0]).softmax(1).numpy(), data)
     lines += ["", f"Expected calibration error {ece[0]:.3f} (unknown), {ece[1]:.3f} (known).", "",
-              "Confusion in percent of the true class, all corpora, unknown speaker:", "",
+              "Confusion in percent of the true class, all acted corpora, unknown speaker:", "",
               "| true \\ judged | " + " | ".join(CLASSES) + " |", "|---|" + "---|" * 5]
-    table = recall(logp[0].argmax(1).numpy(), data.label)
+    table = recall(logp[0][acted].argmax(1).numpy(), data.label[acted])
     lines += [f"| {CLASSES[i]} | " + " | ".join(f"{100 * x:.0f}" for x in table[i]) + " |" for i in range(5)]
     return "\n".join(lines)
 

@@ -4,7 +4,8 @@
 
 DIR is a CTranslate2 Whisper folder (`faster-whisper-base`). Pooled features are made once and kept in --cache. Writes
 <name>.safetensors and <name>.md: the score there is of five-fold cross-validation over speakers; the weights are
-trained on all of them.
+trained on all of them. With --held_out FOLDER also heads that never heard some speakers, for bench/acted.py: FOLDER/0 is
+trained without the speakers of fold 0, FOLDER/23 without those of folds 2 and 3 (tools/train/fusion.py fits on these).
 
     pooled layers -> standardise and project, one linear map -> voice[128] -> (minus the speaker's mean) -> 9 -> 5 classes
 """
@@ -51,8 +52,8 @@ def five(logits):
 def weights_of(clips, index):
     """Each class within each corpus counts the same; corpora count by the square root of their speakers."""
     key = np.array([clips[i].corpus * 5 + clips[i].label for i in index])
-    speakers = [len({c.speaker for c in clips if c.corpus == k}) ** 0.5 for k in range(3)]
-    count = np.bincount(key, minlength=15)
+    speakers = [len({c.speaker for c in clips if c.corpus == k}) ** 0.5 for k in range(voice_data.EVERYDAY + 1)]
+    count = np.bincount(key, minlength=20)
     w = np.array([speakers[k // 5] / count[k] for k in key])
     return w / w.mean()
 
@@ -147,9 +148,23 @@ def cross_validate(train, test, epochs, seed, count=5):
         rows = np.flatnonzero(fold[test.index] == k)
         logp[0, rows], logp[1, rows] = judge(head, test, rows)
         if k == 0:
-            part = voice_report.uar(logp[:, rows], test.label[rows], test.corpus[rows])
+            acted = rows[test.corpus[rows] != voice_data.EVERYDAY]
+            part = voice_report.uar(logp[:, acted], test.label[acted], test.corpus[acted])
             print("fold 0:", part, flush=True)
     return logp
+
+
+def save_held_out(folder, name, layers, test, train, logp, a):
+    """Heads without the speakers of a group of folds; their temperatures are of the other speakers too."""
+    fold = voice_data.folds(test.clips)
+    y = torch.from_numpy(test.label)
+    for group in ("0", "1", "23"):
+        out = [int(k) for k in group]
+        head = fit(train, np.flatnonzero(~np.isin(fold[train.index], out)), a.seed, a.epochs)
+        rest = np.flatnonzero(~np.isin(fold[test.index], out))
+        os.makedirs(os.path.join(folder, group), exist_ok=True)
+        voice_report.save_head(os.path.join(folder, group, name + ".safetensors"), head, layers,
+                               [temperature(z[rest], y[rest]) for z in logp], f"without folds {group}")
 
 
 def main():
@@ -158,7 +173,8 @@ def main():
     p.add_argument("--whisper", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--cache", default="build/voice_features")
-    p.add_argument("--augmented", type=int, default=0, help="passes over the corpora with noise, rooms, telephones")
+    p.add_argument("--augmented", type=int, default=0, help="passes over half of the clips each, with noise, rooms, telephones, codecs")
+    p.add_argument("--held_out", help="folder for heads that leave speakers out")
     p.add_argument("--epochs", type=int, default=12)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
@@ -166,18 +182,29 @@ def main():
     torch.set_num_threads(a.threads)
     size = os.path.basename(os.path.normpath(a.whisper)).replace("faster-", "").replace("whisper-", "")
     layers = LAYERS[size]
-    clips = voice_data.load(a.data)
-    upto = max(layers)
-    clean = voice_features.cached(clips, a.whisper, upto, a.cache, 1, False)
-    more = [voice_features.cached(clips, a.whisper, upto, a.cache, 10 + i, True) for i in range(a.augmented)]
-    test, train = Data(clips, [clean], layers), Data(clips, [clean] + more, layers)
+    acted, plain = voice_data.load(a.data), voice_data.everyday(a.data)
+    clips, upto = acted + plain, max(layers)
+
+    def features(seed, augment, **more):
+        return voice_features.cached(acted, a.whisper, upto, a.cache, seed, augment, **more)
+
+    def unacted(seed, augment):
+        index, x = voice_features.cached(plain, a.whisper, upto, a.cache, seed, augment, "everyday_")
+        return index + len(acted), x
+
+    clean = [features(1, False), unacted(20, False)]
+    more = [features(10 + i, True, every=2, first=i % 2) for i in range(a.augmented)]
+    more += [unacted(21, True)] if a.augmented else []
+    test, train = Data(clips, clean, layers), Data(clips, clean + more, layers)
     logp = cross_validate(train, test, a.epochs, a.seed)
     y = torch.from_numpy(test.label)
     heat = [temperature(z, y) for z in logp]
     report = voice_report.card_scores(logp, heat, test)
     print(report, flush=True)
-    head = fit(train, np.arange(len(train.index)), a.seed, a.epochs)
     name = f"whisper-{size}-voice"
+    if a.held_out:
+        save_held_out(a.held_out, name, layers, test, train, logp, a)
+    head = fit(train, np.arange(len(train.index)), a.seed, a.epochs)
     voice_report.save_head(os.path.join(a.out, name + ".safetensors"), head, layers, heat, report)
     voice_report.save_card(os.path.join(a.out, name + ".md"), name, "whisper", size, report, a)
 
