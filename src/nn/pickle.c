@@ -559,14 +559,14 @@ static const struct {
     void (*run)(machine *);
     int operand;
 } opcodes[256] = {
-    ['I'] = {op_int_line},                   /* INT */
-    ['J'] = {op_signed32},                   /* BININT */
+    ['I'] = {op_int_line, 0},                /* INT */
+    ['J'] = {op_signed32, 0},                /* BININT */
     ['K'] = {op_unsigned, 1},                /* BININT1 */
     ['M'] = {op_unsigned, 2},                /* BININT2 */
-    ['L'] = {op_int_line},                   /* LONG */
+    ['L'] = {op_int_line, 0},                /* LONG */
     [0x8a] = {op_long, 1},                   /* LONG1 */
     [0x8b] = {op_long, 4},                   /* LONG4 */
-    ['S'] = {op_string_line},                /* STRING */
+    ['S'] = {op_string_line, 0},             /* STRING */
     ['T'] = {op_string, 4},                  /* BINSTRING */
     ['U'] = {op_string, 1},                  /* SHORT_BINSTRING */
     ['B'] = {op_string, 4},                  /* BINBYTES */
@@ -576,11 +576,11 @@ static const struct {
     ['N'] = {op_foreign, 0},                 /* NONE */
     [0x88] = {op_constant, 1},               /* NEWTRUE */
     [0x89] = {op_constant, 0},               /* NEWFALSE */
-    ['V'] = {op_string_line},                /* UNICODE */
+    ['V'] = {op_string_line, 0},             /* UNICODE */
     [0x8c] = {op_string, 1},                 /* SHORT_BINUNICODE */
     ['X'] = {op_string, 4},                  /* BINUNICODE */
     [0x8d] = {op_string, 8},                 /* BINUNICODE8 */
-    ['F'] = {op_opaque_line},                /* FLOAT */
+    ['F'] = {op_opaque_line, 0},             /* FLOAT */
     ['G'] = {op_opaque_bytes, 8},            /* BINFLOAT */
     [']'] = {op_empty, UT_PICKLE_LIST},      /* EMPTY_LIST */
     ['a'] = {op_join, 1},                    /* APPEND */
@@ -598,32 +598,32 @@ static const struct {
     [0x8f] = {op_empty, UT_PICKLE_LIST},     /* EMPTY_SET */
     [0x90] = {op_extend, 1},                 /* ADDITEMS */
     [0x91] = {op_marked, UT_PICKLE_LIST},    /* FROZENSET */
-    ['0'] = {op_drop},                       /* POP */
-    ['2'] = {op_duplicate},                  /* DUP */
-    ['('] = {op_mark},                       /* MARK */
-    ['1'] = {op_drop_marked},                /* POP_MARK */
-    ['g'] = {op_get},                        /* GET */
+    ['0'] = {op_drop, 0},                    /* POP */
+    ['2'] = {op_duplicate, 0},               /* DUP */
+    ['('] = {op_mark, 0},                    /* MARK */
+    ['1'] = {op_drop_marked, 0},             /* POP_MARK */
+    ['g'] = {op_get, 0},                     /* GET */
     ['h'] = {op_get, 1},                     /* BINGET */
     ['j'] = {op_get, 4},                     /* LONG_BINGET */
-    ['p'] = {op_put},                        /* PUT */
+    ['p'] = {op_put, 0},                     /* PUT */
     ['q'] = {op_put, 1},                     /* BINPUT */
     ['r'] = {op_put, 4},                     /* LONG_BINPUT */
-    [0x94] = {op_memoize},                   /* MEMOIZE */
+    [0x94] = {op_memoize, 0},                /* MEMOIZE */
     [0x82] = {op_opaque_bytes, 1},           /* EXT1 */
     [0x83] = {op_opaque_bytes, 2},           /* EXT2 */
     [0x84] = {op_opaque_bytes, 4},           /* EXT4 */
-    ['c'] = {op_global},                     /* GLOBAL */
-    [0x93] = {op_stack_global},              /* STACK_GLOBAL */
-    ['R'] = {op_reduce},                     /* REDUCE */
-    ['b'] = {op_build},                      /* BUILD */
+    ['c'] = {op_global, 0},                  /* GLOBAL */
+    [0x93] = {op_stack_global, 0},           /* STACK_GLOBAL */
+    ['R'] = {op_reduce, 0},                  /* REDUCE */
+    ['b'] = {op_build, 0},                   /* BUILD */
     ['i'] = {op_instance, UT_PICKLE_OPAQUE}, /* INST */
     ['o'] = {op_marked, UT_PICKLE_OPAQUE},   /* OBJ */
     [0x81] = {op_foreign, 2},                /* NEWOBJ */
     [0x92] = {op_foreign, 3},                /* NEWOBJ_EX */
     [0x80] = {op_ignore_bytes, 1},           /* PROTO */
     [0x95] = {op_ignore_bytes, 8},           /* FRAME */
-    ['P'] = {op_opaque_line},                /* PERSID */
-    ['Q'] = {op_persistent},                 /* BINPERSID */
+    ['P'] = {op_opaque_line, 0},             /* PERSID */
+    ['Q'] = {op_persistent, 0},              /* BINPERSID */
 };
 
 ut_status ut_pickle_read(const uint8_t *data, size_t length, ut_arena *arena,
