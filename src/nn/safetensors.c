@@ -9,18 +9,15 @@
 
 static bool dtype_of(const char *name, ut_dtype *dtype)
 {
-    static const struct {
-        const char *name;
-        ut_dtype dtype;
-    } types[] = {
-        {"F32", UT_F32}, {"F16", UT_F16}, {"BF16", UT_BF16}, {"F64", UT_F64}, {"I8", UT_I8},
-        {"I16", UT_I16}, {"I32", UT_I32}, {"I64", UT_I64},   {"U8", UT_U8},   {"BOOL", UT_U8},
-    };
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].name, name) == 0) {
-            *dtype = types[i].dtype;
+    for (int i = UT_F32; i <= UT_U8; i++)
+        if (strcmp(ut_dtype_name((ut_dtype)i), name) == 0) {
+            *dtype = (ut_dtype)i;
             return true;
         }
+    if (strcmp(name, "BOOL") == 0) {
+        *dtype = UT_U8;
+        return true;
+    }
     return false;
 }
 

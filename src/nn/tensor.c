@@ -22,6 +22,15 @@ size_t ut_dtype_size(ut_dtype dtype)
     return 0;
 }
 
+const char *ut_dtype_name(ut_dtype dtype)
+{
+    static const char *const names[] = {
+        [UT_F32] = "F32", [UT_F16] = "F16", [UT_BF16] = "BF16", [UT_F64] = "F64", [UT_I8] = "I8",
+        [UT_I16] = "I16", [UT_I32] = "I32", [UT_I64] = "I64",   [UT_U8] = "U8",
+    };
+    return names[dtype];
+}
+
 size_t ut_tensor_count(const ut_tensor *tensor)
 {
     size_t count = 1;

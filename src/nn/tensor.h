@@ -33,6 +33,8 @@ typedef struct ut_tensor {
 } ut_tensor;
 
 size_t ut_dtype_size(ut_dtype dtype);
+/* As safetensors spells it: "F32", "BF16" ... */
+const char *ut_dtype_name(ut_dtype dtype);
 /* Number of values. */
 size_t ut_tensor_count(const ut_tensor *tensor);
 /* Converts `count` values from `first` on (F32, F16, BF16, F64, scaled I8). Other types give 0. */

@@ -171,6 +171,12 @@ const ut_tensor *ut_weights_find(const ut_weights *weights, const char *name)
     return entry ? &entry->tensor : NULL;
 }
 
+int64_t ut_weights_size(const ut_weights *weights, const char *name, int dimension)
+{
+    const ut_tensor *tensor = ut_weights_find(weights, name);
+    return tensor && dimension < tensor->rank ? tensor->shape[dimension] : UT_ANY;
+}
+
 size_t ut_weights_count(const ut_weights *weights)
 {
     return weights->count;
@@ -232,6 +238,12 @@ static void layer_name(char *out, size_t size, const char *name, int layer)
         snprintf(out, size, "%s", name);
 }
 
+static bool is_float(const ut_tensor *tensor)
+{
+    return tensor->dtype == UT_F32 || tensor->dtype == UT_F16 || tensor->dtype == UT_BF16 ||
+           (tensor->dtype == UT_I8 && tensor->scale);
+}
+
 void ut_bind(ut_binder *binder, void *object, const ut_binding *table, size_t count, int layer)
 {
     for (size_t b = 0; b < count; b++) {
@@ -243,8 +255,13 @@ void ut_bind(ut_binder *binder, void *object, const ut_binding *table, size_t co
         const ut_tensor *tensor = ut_weights_find(binder->weights, name);
         if (!tensor) {
             snprintf(text, sizeof text, "%s is missing", name);
-            if (!binding->optional)
-                problem(binder, text);
+            problem(binder, text);
+            continue;
+        }
+        if (!binding->raw && !is_float(tensor)) {
+            snprintf(text, sizeof text, "%s holds %s instead of floats", name,
+                     ut_dtype_name(tensor->dtype));
+            problem(binder, text);
             continue;
         }
         bool fits = tensor->rank == binding->rank;
@@ -270,4 +287,19 @@ ut_status ut_binder_finish(const ut_binder *binder, ut_error *err)
                    "%s does not hold this network (%d tensors do not fit: %.600s); fetch it again "
                    "or name another model",
                    binder->weights->path, binder->problems, binder->message);
+}
+
+ut_status ut_weights_open_bound(const char *path, void *object, const ut_binding *table,
+                                size_t count, ut_weights **weights, ut_error *err)
+{
+    UT_TRY(ut_weights_open(path, weights, err));
+    ut_binder binder;
+    ut_binder_init(&binder, *weights);
+    ut_bind(&binder, object, table, count, 0);
+    ut_status status = ut_binder_finish(&binder, err);
+    if (status != UT_OK) {
+        ut_weights_close(*weights);
+        *weights = NULL;
+    }
+    return status;
 }

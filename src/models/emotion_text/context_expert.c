@@ -3,52 +3,34 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "models/emotion_text/emotion_text.h"
+#include "models/emotion_text/head.h"
 #include "nn/ops.h"
-#include "nn/weights.h"
 
-enum { MAX_MAP = 64, MAX_HIDDEN = 256, TURNS = UT_CONTEXT_WINDOW + 1 };
+enum { MAX_MAP = 64, TURNS = UT_CONTEXT_WINDOW + 1, OWN = 2 + UT_TEXT_LABELS };
 
 struct ut_context_expert {
     ut_weights *weights;
-    ut_tensor map, hidden, output; /* [map, 384], [hidden, turns * (7 + map)], [5, hidden] */
-    ut_tensor hidden_bias, output_bias;
-    ut_tensor scale, prior;
-    float calibration[UT_TEXT_LABELS + 1];
-    float bias[MAX_HIDDEN];
-    float bias5[UT_TEXT_LABELS];
+    ut_tensor map;     /* [n, 384] */
+    ut_text_head head; /* of TURNS * (OWN + n) */
 };
 
 static ut_status bind(ut_context_expert *e, ut_error *err)
 {
-#define MEMBER(m) offsetof(ut_context_expert, m)
-    const ut_binding table[] = {
-        {"map.weight", MEMBER(map), 2, {UT_ANY, UT_TEXT_DIMENSIONS}, false},
-        {"hidden.weight", MEMBER(hidden), 2, {UT_ANY, UT_ANY}, false},
-        {"hidden.bias", MEMBER(hidden_bias), 1, {UT_ANY}, false},
-        {"output.weight", MEMBER(output), 2, {UT_TEXT_LABELS, UT_ANY}, false},
-        {"output.bias", MEMBER(output_bias), 1, {UT_TEXT_LABELS}, false},
-        {"scale", MEMBER(scale), 1, {1}, false},
-        {"prior", MEMBER(prior), 1, {UT_TEXT_LABELS}, false},
-    };
-#undef MEMBER
+    const ut_binding map = {
+        "map.weight", offsetof(ut_context_expert, map), 2, {UT_ANY, UT_TEXT_DIMENSIONS}, false};
+    const int64_t width = ut_weights_size(e->weights, map.name, 0);
     ut_binder binder;
     ut_binder_init(&binder, e->weights);
-    ut_bind(&binder, e, table, sizeof table / sizeof *table, 0);
+    ut_bind(&binder, e, &map, 1, 0);
+    ut_text_head_bind(&e->head, &binder, "hidden",
+                      width == UT_ANY ? UT_ANY : TURNS * (OWN + width));
     UT_TRY(ut_binder_finish(&binder, err));
-    const int64_t map = e->map.shape[0];
-    const int64_t hidden = e->hidden.shape[0];
-    if (map < 1 || map > MAX_MAP || hidden < 1 || hidden > MAX_HIDDEN ||
-        e->hidden.shape[1] != TURNS * (2 + UT_TEXT_LABELS + map) ||
-        e->hidden_bias.shape[0] != hidden || e->output.shape[1] != hidden)
+    if (width < 1 || width > MAX_MAP)
         return ut_fail(err, UT_ERR_FORMAT, "emotion_text",
-                       "%s has tensors that do not fit together; install Undertone again",
-                       ut_weights_path(e->weights));
-    ut_tensor_to_f32(&e->hidden_bias, 0, (size_t)hidden, e->bias);
-    ut_tensor_to_f32(&e->output_bias, 0, UT_TEXT_LABELS, e->bias5);
-    ut_tensor_to_f32(&e->scale, 0, 1, e->calibration);
-    ut_tensor_to_f32(&e->prior, 0, UT_TEXT_LABELS, e->calibration + 1);
-    return UT_OK;
+                       "%s maps a sentence to %lld values where 1 to %d are possible; install "
+                       "Undertone again",
+                       ut_weights_path(e->weights), (long long)width, MAX_MAP);
+    return ut_text_head_load(&e->head, e->weights, err);
 }
 
 ut_status ut_context_expert_open(const char *path, ut_context_expert **expert, ut_error *err)
@@ -83,9 +65,8 @@ static float log_p(float p)
 ut_status ut_context_expert_classify(const ut_context_expert *e, const ut_context_turn *turns,
                                      size_t count, size_t index, float *p, ut_error *err)
 {
-    float x[TURNS * (2 + UT_TEXT_LABELS + MAX_MAP)] = {0};
-    float hidden[MAX_HIDDEN];
-    const size_t width = 2 + UT_TEXT_LABELS + (size_t)e->map.shape[0];
+    float x[TURNS * (OWN + MAX_MAP)] = {0};
+    const size_t width = OWN + (size_t)e->map.shape[0];
     if (index >= count)
         return ut_fail(err, UT_ERR_USAGE, "emotion_text", "turn %zu of %zu does not exist", index,
                        count);
@@ -97,13 +78,11 @@ ut_status ut_context_expert_classify(const ut_context_expert *e, const ut_contex
         for (int i = 0; i < UT_TEXT_LABELS; i++)
             at[2 + i] = log_p(turn->p_text[i]);
         if (turn->embedding)
-            ut_linear(at + 2 + UT_TEXT_LABELS, turn->embedding, 1, &e->map, NULL);
+            ut_linear(at + OWN, turn->embedding, 1, &e->map, NULL);
     }
-    ut_linear(hidden, x, 1, &e->hidden, e->bias);
-    ut_relu(hidden, (size_t)e->hidden.shape[0]);
-    ut_linear(p, hidden, 1, &e->output, e->bias5);
+    ut_text_head_logits(&e->head, x, p);
     for (int i = 0; i < UT_TEXT_LABELS; i++)
-        p[i] = (p[i] + x[2 + i]) * e->calibration[0] + e->calibration[1 + i];
-    ut_softmax(p, UT_TEXT_LABELS, 1, UT_TEXT_LABELS);
+        p[i] += x[2 + i];
+    ut_text_head_calibrate(&e->head, p);
     return UT_OK;
 }

@@ -4,55 +4,35 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "models/emotion_text/emotion_text.h"
-#include "nn/ops.h"
-#include "nn/weights.h"
+#include "models/emotion_text/head.h"
 #include "text/normalize.h"
 
-enum { MAX_HIDDEN = 1024, MAX_CUE_WORDS = 48, MAX_CUE_TEXT = 4096 };
+enum { MAX_CUE_WORDS = 48, MAX_CUE_TEXT = 4096 };
 
 struct ut_text_expert {
     ut_weights *weights;
-    ut_tensor input, output;           /* [hidden, 384], [5, hidden] */
-    ut_tensor input_bias, output_bias; /* F32 */
-    ut_tensor ngram, ngram_scale;      /* I8 [buckets, 5], F32 [1] */
-    ut_tensor scale, prior;            /* calibration: p = softmax(logits * scale + prior) */
-    float calibration[UT_TEXT_LABELS + 1];
+    ut_text_head head;            /* of the sentence's vector */
+    ut_tensor ngram, ngram_scale; /* I8 [buckets, 5], [1] */
     float bucket_scale;
-    float bias[MAX_HIDDEN];
-    float bias5[UT_TEXT_LABELS];
 };
 
 static ut_status bind(ut_text_expert *e, ut_error *err)
 {
-#define MEMBER(m) offsetof(ut_text_expert, m)
-    const ut_binding table[] = {
-        {"input.weight", MEMBER(input), 2, {UT_ANY, UT_TEXT_DIMENSIONS}, false},
-        {"input.bias", MEMBER(input_bias), 1, {UT_ANY}, false},
-        {"output.weight", MEMBER(output), 2, {UT_TEXT_LABELS, UT_ANY}, false},
-        {"output.bias", MEMBER(output_bias), 1, {UT_TEXT_LABELS}, false},
-        {"ngram", MEMBER(ngram), 2, {UT_ANY, UT_TEXT_LABELS}, false},
-        {"ngram_scale", MEMBER(ngram_scale), 1, {1}, false},
-        {"scale", MEMBER(scale), 1, {1}, false},
-        {"prior", MEMBER(prior), 1, {UT_TEXT_LABELS}, false},
+    const ut_binding ngrams[] = {
+        {"ngram", offsetof(ut_text_expert, ngram), 2, {UT_ANY, UT_TEXT_LABELS}, true},
+        {"ngram_scale", offsetof(ut_text_expert, ngram_scale), 1, {1}, false},
     };
-#undef MEMBER
     ut_binder binder;
     ut_binder_init(&binder, e->weights);
-    ut_bind(&binder, e, table, sizeof table / sizeof *table, 0);
+    ut_text_head_bind(&e->head, &binder, "input", UT_TEXT_DIMENSIONS);
+    ut_bind(&binder, e, ngrams, sizeof ngrams / sizeof *ngrams, 0);
     UT_TRY(ut_binder_finish(&binder, err));
-    const int64_t hidden = e->input.shape[0];
-    if (hidden < 1 || hidden > MAX_HIDDEN || e->input_bias.shape[0] != hidden ||
-        e->output.shape[1] != hidden || e->ngram.dtype != UT_I8 || e->ngram.shape[0] < 1)
+    if (e->ngram.dtype != UT_I8 || e->ngram.shape[0] < 1)
         return ut_fail(err, UT_ERR_FORMAT, "emotion_text",
-                       "%s has tensors that do not fit together; install Undertone again",
+                       "ngram of %s is no table of I8; install Undertone again",
                        ut_weights_path(e->weights));
-    ut_tensor_to_f32(&e->input_bias, 0, (size_t)hidden, e->bias);
-    ut_tensor_to_f32(&e->output_bias, 0, UT_TEXT_LABELS, e->bias5);
     ut_tensor_to_f32(&e->ngram_scale, 0, 1, &e->bucket_scale);
-    ut_tensor_to_f32(&e->scale, 0, 1, e->calibration);
-    ut_tensor_to_f32(&e->prior, 0, UT_TEXT_LABELS, e->calibration + 1);
-    return UT_OK;
+    return ut_text_head_load(&e->head, e->weights, err);
 }
 
 ut_status ut_text_expert_open(const char *path, ut_text_expert **expert, ut_error *err)
@@ -136,14 +116,9 @@ static ut_status add_ngrams(const ut_text_expert *e, const char *text, float *lo
 ut_status ut_text_expert_classify(const ut_text_expert *e, const char *text, const float *embedding,
                                   float *p, ut_error *err)
 {
-    float hidden[MAX_HIDDEN];
-    ut_linear(hidden, embedding, 1, &e->input, e->bias);
-    ut_relu(hidden, (size_t)e->input.shape[0]);
-    ut_linear(p, hidden, 1, &e->output, e->bias5);
+    ut_text_head_logits(&e->head, embedding, p);
     UT_TRY(add_ngrams(e, text, p, err));
-    for (int i = 0; i < UT_TEXT_LABELS; i++)
-        p[i] = p[i] * e->calibration[0] + e->calibration[1 + i];
-    ut_softmax(p, UT_TEXT_LABELS, 1, UT_TEXT_LABELS);
+    ut_text_head_calibrate(&e->head, p);
     return UT_OK;
 }
 

@@ -53,18 +53,14 @@ ut_status ut_voice_head_open(const char *path, ut_voice_head **out, ut_error *er
     ut_voice_head *head = calloc(1, sizeof *head);
     if (!head)
         return ut_fail_memory(err, "emotion_voice");
-    ut_binder binder;
-    ut_status status = ut_weights_open(path, &head->weights, err);
-    if (status != UT_OK)
-        goto done;
-    ut_binder_init(&binder, head->weights);
-    ut_bind(&binder, head, TABLE, sizeof TABLE / sizeof TABLE[0], 0);
-    if ((status = ut_binder_finish(&binder, err)) != UT_OK ||
-        (status = read_layers(head, err)) != UT_OK)
-        goto done;
-    ut_tensor_to_f32(&head->project_bias, 0, UT_VOICE_DIM, head->bias);
-    status = ut_voice_classifier_load(head->weights, &head->classifier, err);
-done:
+    ut_status status = ut_weights_open_bound(path, head, TABLE, sizeof TABLE / sizeof TABLE[0],
+                                             &head->weights, err);
+    if (status == UT_OK)
+        status = read_layers(head, err);
+    if (status == UT_OK) {
+        ut_tensor_to_f32(&head->project_bias, 0, UT_VOICE_DIM, head->bias);
+        status = ut_voice_classifier_load(head->weights, &head->classifier, err);
+    }
     if (status != UT_OK) {
         ut_voice_head_close(head);
         return status;

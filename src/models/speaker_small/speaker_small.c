@@ -55,23 +55,17 @@ ut_status ut_speaker_small_open(const char *path, ut_speaker_small **model, ut_e
     const ut_mel_options options = ut_mel_defaults();
     ut_status status = ut_mel_create(&options, &m->mel, err);
     if (status == UT_OK)
-        status = ut_weights_open(path, &m->weights, err);
-    if (status != UT_OK)
-        goto done;
-    ut_binder binder;
-    ut_binder_init(&binder, m->weights);
-    ut_bind(&binder, m, bindings, sizeof bindings / sizeof *bindings, 0);
-    status = ut_binder_finish(&binder, err);
-    if (status != UT_OK)
-        goto done;
+        status = ut_weights_open_bound(path, m, bindings, sizeof bindings / sizeof *bindings,
+                                       &m->weights, err);
+    if (status != UT_OK) {
+        ut_speaker_small_close(m);
+        return status;
+    }
     for (int layer = 0; layer < LAYERS; layer++)
         ut_tensor_to_f32(&m->conv_b[layer], 0, (size_t)shapes[layer].out, m->bias[layer]);
     ut_tensor_to_f32(&m->output_b, 0, SIZE, m->output_bias);
     *model = m;
-    m = NULL;
-done:
-    ut_speaker_small_close(m);
-    return status;
+    return UT_OK;
 }
 
 void ut_speaker_small_close(ut_speaker_small *model)

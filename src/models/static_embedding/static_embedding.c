@@ -24,12 +24,15 @@ struct ut_static_embedding {
 static ut_status bind(ut_static_embedding *e, ut_error *err)
 {
 #define MEMBER(m) offsetof(ut_static_embedding, m)
+    const int64_t pieces = ut_weights_size(e->weights, "rows", 0);
+    const int64_t n = ut_weights_size(e->weights, "rows", 1);
+    const int64_t out = ut_weights_size(e->weights, "projection", 0);
     const ut_binding table[] = {
-        {"rows", MEMBER(rows), 2, {UT_ANY, UT_ANY}, false},
-        {"row_scale", MEMBER(row_scale), 1, {UT_ANY}, false},
-        {"projection", MEMBER(projection), 2, {UT_ANY, UT_ANY}, false},
-        {"bias", MEMBER(bias), 1, {UT_ANY}, false},
-        {"vocabulary", MEMBER(vocabulary), 1, {UT_ANY}, false},
+        {"rows", MEMBER(rows), 2, {UT_ANY, UT_ANY}, true},
+        {"row_scale", MEMBER(row_scale), 1, {pieces}, false},
+        {"projection", MEMBER(projection), 2, {UT_ANY, n}, false},
+        {"bias", MEMBER(bias), 1, {out}, false},
+        {"vocabulary", MEMBER(vocabulary), 1, {UT_ANY}, true},
     };
 #undef MEMBER
     ut_binder binder;
@@ -37,11 +40,11 @@ static ut_status bind(ut_static_embedding *e, ut_error *err)
     ut_bind(&binder, e, table, sizeof table / sizeof *table, 0);
     UT_TRY(ut_binder_finish(&binder, err));
     const char *path = ut_weights_path(e->weights);
-    if (e->rows.dtype != UT_I8 || e->vocabulary.dtype != UT_U8 || e->rows.shape[1] > MAX_ROW ||
-        e->row_scale.shape[0] != e->rows.shape[0] || e->projection.shape[1] != e->rows.shape[1] ||
-        e->projection.shape[0] > MAX_OUT || e->bias.shape[0] != e->projection.shape[0])
+    if (e->rows.dtype != UT_I8 || e->vocabulary.dtype != UT_U8 || n > MAX_ROW || out > MAX_OUT)
         return ut_fail(err, UT_ERR_FORMAT, "static_embedding",
-                       "%s has tensors that do not fit together; install Undertone again", path);
+                       "%s has rows or a vocabulary of another type, or vectors of more than %d "
+                       "values; install Undertone again",
+                       path, MAX_OUT);
     UT_TRY(ut_wordpiece_parse(e->vocabulary.data, (size_t)e->vocabulary.shape[0], path, true,
                               &e->tokenizer, err));
     if (ut_wordpiece_count(e->tokenizer) != (size_t)e->rows.shape[0])

@@ -45,24 +45,18 @@ ut_status ut_vad_small_open(const char *path, ut_vad_small **model, ut_error *er
     options.hop = HOP;
     ut_status status = ut_mel_create(&options, &m->mel, err);
     if (status == UT_OK)
-        status = ut_weights_open(path, &m->weights, err);
-    if (status != UT_OK)
-        goto done;
-    ut_binder binder;
-    ut_binder_init(&binder, m->weights);
-    ut_bind(&binder, m, bindings, sizeof bindings / sizeof *bindings, 0);
-    status = ut_binder_finish(&binder, err);
-    if (status != UT_OK)
-        goto done;
+        status = ut_weights_open_bound(path, m, bindings, sizeof bindings / sizeof *bindings,
+                                       &m->weights, err);
+    if (status != UT_OK) {
+        ut_vad_small_close(m);
+        return status;
+    }
     ut_tensor_to_f32(&m->input_b, 0, INNER, m->biases);
     ut_tensor_to_f32(&m->b_ih, 0, 4 * HIDDEN, m->biases + INNER);
     ut_tensor_to_f32(&m->b_hh, 0, 4 * HIDDEN, m->biases + INNER + 4 * HIDDEN);
     ut_tensor_to_f32(&m->output_b, 0, 1, m->biases + INNER + 8 * HIDDEN);
     *model = m;
-    m = NULL;
-done:
-    ut_vad_small_close(m);
-    return status;
+    return UT_OK;
 }
 
 void ut_vad_small_close(ut_vad_small *model)

@@ -174,16 +174,9 @@ static const float *taps_first(loader *l, const ut_tensor *t)
 }
 
 /* `count` rows of a matrix from `first` on, in place. */
-static whisper_matrix rows(loader *l, const ut_tensor *w, const float *bias, int first, int count)
+static whisper_matrix rows(const ut_tensor *w, const float *bias, int first, int count)
 {
     whisper_matrix m = {.w = *w, .bias = bias ? bias + first : NULL};
-    bool known = w->dtype == UT_F32 || w->dtype == UT_F16 || w->dtype == UT_BF16 ||
-                 (w->dtype == UT_I8 && w->scale);
-    if (!known && l->status == UT_OK)
-        l->status = ut_fail(l->err, UT_ERR_UNSUPPORTED, "whisper",
-                            "%s holds a matrix of a type that cannot be computed with; take the "
-                            "float16 model",
-                            ut_weights_path(l->model->weights));
     m.w.data =
         (const uint8_t *)w->data + (size_t)first * (size_t)w->shape[1] * ut_dtype_size(w->dtype);
     m.w.scale = w->scale ? w->scale + first : NULL;
@@ -193,7 +186,7 @@ static whisper_matrix rows(loader *l, const ut_tensor *w, const float *bias, int
 
 static whisper_matrix whole(loader *l, const ut_tensor *w, const ut_tensor *bias)
 {
-    return rows(l, w, floats(l, bias), 0, (int)w->shape[0]);
+    return rows(w, floats(l, bias), 0, (int)w->shape[0]);
 }
 
 static whisper_norm norm(loader *l, const ut_tensor *gamma, const ut_tensor *beta)
@@ -211,12 +204,12 @@ static void load_layer(loader *l, whisper_layer *layer, const raw_layer *raw, bo
     layer->feed_out = whole(l, &raw->feed, &raw->feed_bias);
     if (raw->qkv.data) {
         const float *bias = floats(l, &raw->qkv_bias);
-        layer->q = rows(l, &raw->qkv, bias, 0, d);
-        layer->k = rows(l, &raw->qkv, bias, d, d);
-        layer->v = rows(l, &raw->qkv, bias, 2 * d, d);
+        layer->q = rows(&raw->qkv, bias, 0, d);
+        layer->k = rows(&raw->qkv, bias, d, d);
+        layer->v = rows(&raw->qkv, bias, 2 * d, d);
     } else {
         layer->q = whole(l, &raw->q, &raw->q_bias);
-        layer->k = rows(l, &raw->k, NULL, 0, d);
+        layer->k = rows(&raw->k, NULL, 0, d);
         layer->v = whole(l, &raw->v, &raw->v_bias);
     }
     if (!decoder)
@@ -226,10 +219,10 @@ static void load_layer(loader *l, whisper_layer *layer, const raw_layer *raw, bo
     layer->cross_out = whole(l, &raw->cross_out, &raw->cross_out_bias);
     if (raw->cross_kv.data) {
         const float *bias = floats(l, &raw->cross_kv_bias);
-        layer->cross_k = rows(l, &raw->cross_kv, bias, 0, d);
-        layer->cross_v = rows(l, &raw->cross_kv, bias, d, d);
+        layer->cross_k = rows(&raw->cross_kv, bias, 0, d);
+        layer->cross_v = rows(&raw->cross_kv, bias, d, d);
     } else {
-        layer->cross_k = rows(l, &raw->cross_k, NULL, 0, d);
+        layer->cross_k = rows(&raw->cross_k, NULL, 0, d);
         layer->cross_v = whole(l, &raw->cross_v, &raw->cross_v_bias);
     }
 }
@@ -245,7 +238,7 @@ static ut_status load(ut_whisper *model, const raw_whisper *raw, ut_error *err)
     model->decoder_positions = floats(&l, &raw->decoder_positions);
     model->encoder_norm = norm(&l, &raw->encoder_gamma, &raw->encoder_beta);
     model->decoder_norm = norm(&l, &raw->decoder_gamma, &raw->decoder_beta);
-    model->embedding = rows(&l, &raw->embedding, NULL, 0, model->dims.vocabulary).w;
+    model->embedding = rows(&raw->embedding, NULL, 0, model->dims.vocabulary).w;
     for (int i = 0; i < model->dims.encoder_layers; i++)
         load_layer(&l, &model->encoder[i], &raw->encoder[i], false);
     for (int i = 0; i < model->dims.decoder_layers; i++)

@@ -143,7 +143,7 @@ static void test_damaged(void **unused)
 }
 
 typedef struct network {
-    ut_tensor weight, half, layer, absent;
+    ut_tensor weight, half, layer, counter;
 } network;
 
 static void test_binding(void **unused)
@@ -156,7 +156,7 @@ static void test_binding(void **unused)
     const ut_binding good[] = {
         {"state.weight", offsetof(network, weight), 2, {3, UT_ANY}, false},
         {"list.%d", offsetof(network, layer), 1, {2}, false},
-        {"state.absent", offsetof(network, absent), 1, {2}, true},
+        {"state.counter", offsetof(network, counter), 1, {3}, true},
     };
     memset(&net, 1, sizeof net);
     ut_binder_init(&binder, w);
@@ -164,18 +164,23 @@ static void test_binding(void **unused)
     assert_int_equal(ut_binder_finish(&binder, &err), UT_OK);
     assert_int_equal(net.weight.shape[1], 4);
     assert_int_equal(net.layer.shape[0], 2);
-    assert_null(net.absent.data);
+    assert_int_equal(net.counter.dtype, UT_I64);
     const ut_binding bad[] = {
         {"state.weight", offsetof(network, weight), 2, {4, 4}, false},
         {"state.half", offsetof(network, half), 2, {2, 2}, false},
-        {"state.absent", offsetof(network, absent), 1, {2}, false},
+        {"state.counter", offsetof(network, counter), 1, {3}, false},
+        {"state.absent", offsetof(network, layer), 1, {2}, false},
     };
     ut_binder_init(&binder, w);
-    ut_bind(&binder, &net, bad, 3, 0);
+    ut_bind(&binder, &net, bad, 4, 0);
     assert_int_equal(ut_binder_finish(&binder, &err), UT_ERR_FORMAT);
-    assert_non_null(strstr(err.message, "2 tensors"));
+    assert_non_null(strstr(err.message, "3 tensors"));
     assert_non_null(strstr(err.message, "state.weight is [3 x 4] instead of [4 x 4]"));
+    assert_non_null(strstr(err.message, "state.counter holds I64 instead of floats"));
     assert_non_null(strstr(err.message, "state.absent is missing"));
+    assert_int_equal(ut_weights_size(w, "state.weight", 1), 4);
+    assert_int_equal(ut_weights_size(w, "state.weight", 2), UT_ANY);
+    assert_int_equal(ut_weights_size(w, "state.absent", 0), UT_ANY);
     ut_weights_close(w);
 }
 
