@@ -36,6 +36,7 @@ typedef struct transfer {
     uint64_t got;
     bool began; /* the final answer's body has begun */
     bool keep;  /* ... and is wanted */
+    bool slow;  /* it was connected and took too long */
     ut_status failure;
     ut_error *err;
 } transfer;
@@ -253,10 +254,11 @@ static ut_status judge(transfer *t, CURLcode rc)
                        "%.*s cannot be reached (%s); check the network", length, host,
                        curl_easy_strerror(rc));
     case CURLE_OPERATION_TIMEDOUT: {
-        double connected = 0;
-        curl_easy_getinfo(t->curl, CURLINFO_CONNECT_TIME, &connected);
+        double ready = 0; /* when sending could begin, also on a kept connection */
+        curl_easy_getinfo(t->curl, CURLINFO_PRETRANSFER_TIME, &ready);
+        t->slow = ready > 0;
         return ut_fail(t->err, UT_ERR_NETWORK, "net", "%.*s %s (timed out); check the network",
-                       length, host, connected > 0 ? "went silent" : "cannot be reached");
+                       length, host, t->slow ? "went silent" : "cannot be reached");
     }
     default:
         return ut_fail(t->err, UT_ERR_NETWORK, "net",
@@ -338,10 +340,10 @@ static ut_status perform(transfer *t, ut_http_client *client, long *code, double
     return status;
 }
 
-static bool worth_another(ut_status status, long code)
+static bool worth_another(const transfer *t, ut_status status, long code)
 {
     if (status != UT_OK)
-        return status == UT_ERR_NETWORK;
+        return status == UT_ERR_NETWORK && !t->slow;
     return code == 429 || code == 500 || code == 502 || code == 503 || code == 504;
 }
 
@@ -378,7 +380,7 @@ ut_status ut_http_fetch(ut_http_client *client, const ut_http_request *request, 
         double said = 0;
         transfer t = {.request = request, .buf = out, .fd = -1, .err = err};
         ut_status status = perform(&t, client, code, &said);
-        if (tried >= request->tries || !worth_another(status, *code) || said > most)
+        if (tried >= request->tries || !worth_another(&t, status, *code) || said > most)
             return status;
         UT_TRY(wait_for(request, said > 0 ? said : back_off(tried), err));
         if (out->data)

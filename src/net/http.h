@@ -36,10 +36,10 @@ typedef struct ut_http_request {
     uint64_t maximum;           /* bytes of the answer, 0: 16 MiB in memory, no cap in a file */
 
     /* Only for ut_http_fetch(), and only for what does no harm when it is asked twice: up to so
-     * many tries in all where the connection fails, times out or breaks, and where the answer is
-     * 429, 500, 502, 503 or 504. Between them it waits 0.25 s, 0.5 s, 1 s ... 8 s, each shortened
-     * by chance to 50-100 %, or what the answer's Retry-After says; one that says more than
-     * wait_most ends it, and that answer is returned. */
+     * many tries in all where the connection fails or breaks, and where the answer is 429, 500,
+     * 502, 503 or 504; an answer that took too long is not asked for again. Between them it waits
+     * 0.25 s, 0.5 s, 1 s ... 8 s, each shortened by chance to 50-100 %, or what the answer's
+     * Retry-After says; one that says more than wait_most ends it, and that answer is returned. */
     int tries;        /* 0: 1 */
     double wait_most; /* seconds; 0: 60 */
 

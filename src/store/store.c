@@ -169,6 +169,9 @@ static ut_status complete(ut_store_item *item, ut_arena *arena, ut_error *err)
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         if (!*strings[i])
             *strings[i] = "";
+    /* Chroma reads numbers of more than 15 digits wrong in the last. */
+    item->start = round(item->start * 1e6) / 1e6;
+    item->end = round(item->end * 1e6) / 1e6;
     if (!item->id && !(item->id = content_id(item, arena)))
         return ut_fail_memory(err, "store");
     return check_item(item, err);

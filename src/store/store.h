@@ -51,7 +51,8 @@ typedef struct ut_store_item {
     const char *channel;      /* "phone", "clean" ... */
     const char *source;       /* the collection it came with: "starter" */
     const char *conversation; /* id of the conversation it was said in */
-    double start, end;        /* seconds in its recording; 0 and 0 where there is none */
+    double start, end;        /* seconds in its recording, kept to the microsecond; 0 and 0 where
+                                 there is none */
 } ut_store_item;
 
 enum {

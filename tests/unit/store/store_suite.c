@@ -181,8 +181,8 @@ static void same_item(const ut_store_item *a, const ut_store_item *b)
     assert_string_equal(a->channel, b->channel);
     assert_string_equal(a->source, b->source);
     assert_string_equal(a->conversation, b->conversation);
-    assert_true(a->start == b->start);
-    assert_true(a->end == b->end);
+    assert_near(a->start, b->start, 0.51e-6);
+    assert_near(a->end, b->end, 0.51e-6);
 }
 
 /* One query's hits: each where it belongs, but for neighbours that differ by rounding alone. */
