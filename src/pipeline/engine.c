@@ -269,8 +269,11 @@ static ut_status open_text(ut_engine *e, ut_error *err)
         UT_TRY(ut_static_embedding_open(path, &e->static_embedding, err));
         name = ut_static_embedding_name(e->static_embedding);
     }
-    e->text_model = ut_arena_strdup(e->arena, name);
-    return record(e, "text", name, path, err);
+    UT_TRY(record(e, "text", name, path, err));
+    const ut_model_record *text = &e->records[e->record_count - 1];
+    e->text_model = text->name;
+    e->text_sha256 = text->sha256;
+    return UT_OK;
 }
 
 static ut_status open_voice_net(ut_engine *e, ut_error *err)
@@ -297,9 +300,18 @@ static ut_status open_emotion(ut_engine *e, ut_error *err)
     if (!e->options.retrieval)
         return UT_OK;
     path = bundled(e, "knowledge/starter.jsonl");
+    const ut_examples_from starter = {
+        .path = path,
+        .name = "starter",
+        .model = e->text_model,
+        .dim = UT_TEXT_DIMENSIONS,
+        .embed = ut_engine_embed,
+        .context = e,
+        .vectors = bundled(e, "knowledge/starter.minilm.safetensors"),
+        .encoder_sha256 = e->text_sha256,
+    };
     if (!e->planning)
-        UT_TRY(ut_examples_open(path, "starter", e->text_model, UT_TEXT_DIMENSIONS, ut_engine_embed,
-                                e, &e->examples, err));
+        UT_TRY(ut_examples_open(&starter, &e->examples, err));
     return record(e, "emotion examples", "starter", path, err);
 }
 

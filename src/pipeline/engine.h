@@ -54,6 +54,7 @@ struct ut_engine {
     ut_vad vad;
     ut_diarize_models diarization;
     const char *text_model; /* name that text embeddings carry */
+    const char *text_sha256;
 
     ut_model_record *records;
     size_t record_count;

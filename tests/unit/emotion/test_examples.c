@@ -1,0 +1,176 @@
+/* The starter examples' vectors: of the examples and the encoder that they name, taken only then,
+ * and what the encoder makes. */
+#include "ut_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "emotion/examples.h"
+#include "models/bert/bert.h"
+#include "nn/weights.h"
+
+enum { DIM = 384, LINES = 300 };
+
+static const char *const LINES_FILE = "models/knowledge/starter.jsonl";
+static const char *const VECTORS = "models/knowledge/starter.minilm.safetensors";
+
+static char encoder[UT_SHA256_HEX]; /* as the vectors name it */
+
+/* Stands for an encoder: counts what it is asked for. */
+static ut_status count_calls(void *context, const char *text, float *vector, ut_error *err)
+{
+    (void)err;
+    for (int i = 0; i < DIM; i++)
+        vector[i] = (float)(unsigned char)text[(size_t)i % strlen(text)];
+    ++*(size_t *)context;
+    return UT_OK;
+}
+
+static ut_examples *open_examples(const char *path, const char *sha256, size_t *calls)
+{
+    ut_examples *examples = NULL;
+    ut_error err;
+    const ut_examples_from from = {
+        path, "starter", "minilm", DIM, count_calls, calls, ut_test_source(VECTORS), sha256};
+    *calls = 0;
+    if (ut_examples_open(&from, &examples, &err) != UT_OK)
+        fail_msg("%s", err.message);
+    return examples;
+}
+
+static ut_weights *open_vectors(void)
+{
+    ut_weights *weights = NULL;
+    ut_error err;
+    if (ut_weights_open(ut_test_source(VECTORS), &weights, &err) != UT_OK)
+        fail_msg("%s", err.message);
+    return weights;
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    ut_weights *weights = open_vectors();
+    const char *sha256 = ut_weights_metadata(weights, "encoder_sha256");
+    snprintf(encoder, sizeof encoder, "%s", sha256 ? sha256 : "");
+    ut_weights_close(weights);
+    return 0;
+}
+
+/* Fails after a change of starter.jsonl until tools/train/starter_vectors.py has run again. */
+static void are_of_these_examples_and_this_encoder(void **state)
+{
+    (void)state;
+    char hash[UT_SHA256_HEX];
+    json_t *manifest;
+    ut_weights *weights = open_vectors();
+    const char *named = ut_weights_metadata(weights, "examples_sha256");
+    assert_non_null(named);
+    assert_int_equal(ut_sha256_file(ut_test_source(LINES_FILE), hash, NULL), UT_OK);
+    assert_string_equal(named, hash);
+    ut_weights_close(weights);
+    assert_int_equal(ut_json_load(ut_test_source("models/manifest.json"), 1 << 20, &manifest, NULL),
+                     UT_OK);
+    char *text = json_dumps(manifest, 0);
+    assert_non_null(strstr(text, encoder));
+    free(text);
+    json_decref(manifest);
+}
+
+static void spare_the_encoder(void **state)
+{
+    (void)state;
+    size_t calls;
+    ut_examples *examples = open_examples(ut_test_source(LINES_FILE), encoder, &calls);
+    assert_int_equal(calls, 0);
+    assert_int_equal(ut_examples_count(examples), LINES);
+    ut_weights *weights = open_vectors();
+    const ut_tensor *vectors = ut_weights_find(weights, "vectors");
+    ut_arena *arena = ut_arena_create(0);
+    float vector[DIM];
+    ut_example nearest[2];
+    ut_tensor_to_f32(vectors, 0, DIM, vector);
+    assert_int_equal(ut_examples_nearest(examples, "minilm", vector, DIM, 2, arena, nearest), 2);
+    assert_string_equal(nearest[0].text,
+                        "I just can't stop thinking about her, the house is so quiet now.");
+    assert_near(nearest[0].distance, 0, 1e-5);
+    assert_true(nearest[1].distance > 0.1f);
+    ut_arena_destroy(arena);
+    ut_weights_close(weights);
+    ut_examples_close(examples);
+}
+
+static void of_another_encoder_are_not_taken(void **state)
+{
+    (void)state;
+    size_t calls;
+    encoder[5] ^= 1;
+    ut_examples *examples = open_examples(ut_test_source(LINES_FILE), encoder, &calls);
+    encoder[5] ^= 1;
+    assert_int_equal(calls, LINES);
+    assert_int_equal(ut_examples_count(examples), LINES);
+    ut_examples_close(examples);
+}
+
+static void of_other_examples_are_not_taken(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/undertone-examples-XXXXXX";
+    static const char line[] = "{\"text\": \"That is all.\", \"label\": \"neutral\"}\n";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, line, sizeof line - 1), sizeof line - 1);
+    close(fd);
+    size_t calls;
+    ut_examples *examples = open_examples(path, encoder, &calls);
+    assert_int_equal(calls, 1);
+    ut_examples_close(examples);
+    unlink(path);
+}
+
+static void are_what_the_encoder_makes(void **state)
+{
+    (void)state;
+    const char *folder = ut_test_model("sentence-transformers/all-MiniLM-L6-v2");
+    if (!folder)
+        UT_SKIP("the starter vectors against MiniLM", "its weights were not pulled");
+    static const struct {
+        int row;
+        const char *text;
+    } some[] = {{0, "I just can't stop thinking about her, the house is so quiet now."},
+                {299, "Honestly, I'm at a loss, I've filled in the same page five times."}};
+    ut_bert *bert;
+    ut_error err;
+    if (ut_bert_open(folder, &bert, &err) != UT_OK)
+        fail_msg("%s", err.message);
+    ut_weights *weights = open_vectors();
+    ut_arena *arena = ut_arena_create(0);
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        float made[DIM], held[DIM];
+        assert_int_equal(ut_bert_embed(bert, some[i].text, made, arena, NULL, &err), UT_OK);
+        ut_tensor_to_f32(ut_weights_find(weights, "vectors"), (size_t)some[i].row * DIM, DIM, held);
+        for (int k = 0; k < DIM; k++)
+            assert_near(made[k], held[k], 2e-4);
+    }
+    ut_arena_destroy(arena);
+    ut_weights_close(weights);
+    ut_bert_close(bert);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(are_of_these_examples_and_this_encoder),
+        cmocka_unit_test(spare_the_encoder),
+        cmocka_unit_test(of_another_encoder_are_not_taken),
+        cmocka_unit_test(of_other_examples_are_not_taken),
+        cmocka_unit_test(are_what_the_encoder_makes),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
