@@ -74,12 +74,16 @@ static ut_status probe(const char *path, const char *url, json_t **out, ut_error
     } while (status == UT_OK && got);
     ut_process_finish(&process, &code);
     if (status == UT_OK && (code != 0 || ut_buf_status(&text) != UT_OK)) {
-        /* The message begins with the file's name: only what follows is news. */
+        /* The message begins with the file's name, or with "[part @ address] ": only what follows
+         * is news. */
         const char *said = strrchr(process.last_error, ':');
         said = said ? said + 1 + (said[1] == ' ') : process.last_error;
+        const char *part = *said == '[' ? strstr(said, "] ") : NULL;
+        said = part ? part + 2 : said;
         status = ut_fail(err, UT_ERR_FORMAT, "audio",
-                         "%s is not audio in a known format, or is damaged (ffmpeg: %s)", path,
-                         *said ? said : "no reason given");
+                         "%s is not audio in a known format, or is damaged (ffmpeg: %s); copy it "
+                         "again or convert it to WAV",
+                         path, *said ? said : "no reason given");
     }
     if (status == UT_OK)
         status = ut_json_parse(ut_buf_text(&text), text.length, "ffprobe's answer", out, err);
@@ -101,7 +105,8 @@ static ut_status take_info(ffmpeg_source *s, const json_t *answer, ut_error *err
     const json_t *stream = json_array_get(json_object_get(answer, "streams"), 0);
     const json_t *format = json_object_get(answer, "format");
     if (!stream)
-        return ut_fail(err, UT_ERR_FORMAT, "audio", "%s holds no sound track", s->base.path);
+        return ut_fail(err, UT_ERR_FORMAT, "audio",
+                       "%s holds no sound track; is it the right file?", s->base.path);
     double rate = number_of(stream, "sample_rate");
     double channels = number_of(stream, "channels");
     double duration = number_of(stream, "duration");

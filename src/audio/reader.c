@@ -95,10 +95,11 @@ static ut_status at_end(ut_audio *audio, ut_error *err)
                        "%s holds only samples that are not numbers; export it again", audio->path);
     size_t used = 0;
     if (audio->source->cut_short)
-        used = (size_t)snprintf(audio->warning, sizeof audio->warning,
-                                "the recording is cut short or damaged; read up to %.1f s%s%.300s",
-                                ut_audio_position(audio), *audio->source->problem ? ": " : "",
-                                audio->source->problem);
+        used = (size_t)snprintf(
+            audio->warning, sizeof audio->warning,
+            "the recording is cut short or damaged; read up to %.1f s, copy it again "
+            "if there should be more%s%.300s",
+            ut_audio_position(audio), *audio->source->problem ? ": " : "", audio->source->problem);
     if (audio->unusable)
         snprintf(audio->warning + used, sizeof audio->warning - used,
                  "%s%llu samples were not numbers and count as silence", used ? "; " : "",

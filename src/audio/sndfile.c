@@ -88,8 +88,8 @@ ut_status ut_source_open_sndfile(const char *path, ut_source **source, ut_error 
                              "cannot open the recording %s", path);
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);
-        return ut_fail(err, UT_ERR_IO, "audio", "%s is %s, not a recording", path,
-                       S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
+        return ut_fail(err, UT_ERR_IO, "audio", "%s is %s, not a recording; name a file", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
     }
     if (st.st_size == 0) {
         close(fd);

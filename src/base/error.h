@@ -4,17 +4,26 @@
 #ifndef UT_BASE_ERROR_H
 #define UT_BASE_ERROR_H
 
+#include <stdbool.h>
+
 #include "undertone_status.h"
 
 /* Fills `err` (may be NULL) and returns `status`, so that a failing function ends with
- * `return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is not audio; ...", path);`. Control characters
- * in the message (a path with newlines) are replaced by '?'. */
+ * `return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is not audio; ...", path);`. The message is
+ * tidied (a path may hold anything). */
 ut_status ut_fail(ut_error *err, ut_status status, const char *where, const char *format, ...)
     UT_PRINTF(4, 5);
 
-/* The same with the text of errno appended. */
+/* The same with the text of errno appended, and what to do about it. */
 ut_status ut_fail_errno(ut_error *err, ut_status status, const char *where, const char *format, ...)
     UT_PRINTF(4, 5);
+
+/* Makes `line` safe for a terminal and valid UTF-8: control characters and bytes that are no UTF-8
+ * become '?'. */
+void ut_tidy(char *line);
+
+/* Whether all of `text` is UTF-8 (what RFC 3629 allows). */
+bool ut_is_utf8(const char *text);
 
 /* UT_ERR_MEMORY with a message that states what was being allocated. */
 ut_status ut_fail_memory(ut_error *err, const char *where);

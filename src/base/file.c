@@ -217,7 +217,10 @@ ut_status ut_file_make_dirs(const char *path, ut_error *err)
             continue;
         copy[i] = 0;
         if (mkdir(copy, 0777) != 0 && !(errno == EEXIST && ut_file_is_dir(copy)))
-            status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot make the folder %s", copy);
+            status = errno == EEXIST
+                         ? ut_fail(err, UT_ERR_IO, "file",
+                                   "%s is a file, not a folder; choose another name", copy)
+                         : ut_fail_errno(err, UT_ERR_IO, "file", "cannot make the folder %s", copy);
         if (i < length)
             copy[i] = '/';
     }
@@ -242,38 +245,66 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* `name` belongs to the list afterwards. */
+static ut_status list_add(ut_file_list *list, char *name, const char *root, ut_error *err)
+{
+    ut_status status = UT_OK;
+    if (!name || !ut_grow(&list->names, &list->capacity, list->count + 1, sizeof(char *)))
+        status = ut_fail_memory(err, "file");
+    else if (list->count >= FILES)
+        status = ut_fail(err, UT_ERR_LIMIT, "file",
+                         "%s holds over %d files; name a folder with fewer", root, FILES);
+    if (status == UT_OK)
+        list->names[list->count++] = name;
+    else
+        free(name);
+    return status;
+}
+
+static ut_status walk(const char *root, const char *relative, int depth, ut_file_list *list,
+                      ut_error *err);
+
+static ut_status walk_entry(const char *root, char *name, int depth, ut_file_list *list,
+                            ut_error *err)
+{
+    struct stat st;
+    char *full = name ? ut_path_join(root, name) : NULL;
+    if (!full) {
+        free(name);
+        return ut_fail_memory(err, "file");
+    }
+    bool folder = lstat(full, &st) == 0 && S_ISDIR(st.st_mode);
+    bool linked_folder = !folder && ut_file_is_dir(full);
+    free(full);
+    if (!folder && !linked_folder)
+        return list_add(list, name, root, err);
+    ut_status status = folder && depth < DEPTH ? walk(root, name, depth + 1, list, err) : UT_OK;
+    free(name);
+    return status;
+}
+
 static ut_status walk(const char *root, const char *relative, int depth, ut_file_list *list,
                       ut_error *err)
 {
     char *folder = *relative ? ut_path_join(root, relative) : strdup(root);
     DIR *dir = folder ? opendir(folder) : NULL;
     ut_status status = UT_OK;
-    if (!dir)
+    bool empty = true;
+    if (!dir && !*relative)
         status = ut_fail_errno(err, errno == ENOENT ? UT_ERR_NOT_FOUND : UT_ERR_IO, "file",
-                               "cannot read the folder %s", folder ? folder : root);
+                               "cannot read the folder %s", root);
     for (struct dirent *e; dir && status == UT_OK && (e = readdir(dir));) {
-        if (e->d_name[0] == '.')
-            continue;
-        char *name = *relative ? ut_path_join(relative, e->d_name) : strdup(e->d_name);
-        char *full = name ? ut_path_join(root, name) : NULL;
-        struct stat st;
-        if (!full || !ut_grow(&list->names, &list->capacity, list->count + 1, sizeof(char *))) {
-            status = ut_fail_memory(err, "file");
-        } else if (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)) {
-            if (depth < DEPTH)
-                status = walk(root, name, depth + 1, list, err);
-        } else if (stat(full, &st) == 0 && S_ISREG(st.st_mode)) {
-            if (list->count >= FILES)
-                status = ut_fail(err, UT_ERR_LIMIT, "file", "%s holds over %d files", root, FILES);
-            else
-                list->names[list->count++] = name, name = NULL;
-        }
-        free(full);
-        free(name);
+        empty &= strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+        if (e->d_name[0] != '.')
+            status =
+                walk_entry(root, *relative ? ut_path_join(relative, e->d_name) : strdup(e->d_name),
+                           depth, list, err);
     }
     if (dir)
         closedir(dir);
     free(folder);
+    if (status == UT_OK && empty && *relative)
+        status = list_add(list, ut_path_join(relative, ""), root, err);
     return status;
 }
 

@@ -45,8 +45,10 @@ UT_MUST_CHECK ut_status ut_file_make_dirs(const char *path, ut_error *err);
 bool ut_file_exists(const char *path);
 bool ut_file_is_dir(const char *path);
 
-/* All regular files below `root`, as paths relative to it, sorted by bytes; hidden names are left
- * out, symbolic links to folders are not followed. The caller frees with ut_file_list_free(). */
+/* Everything below `root` that is no folder, as paths relative to it, sorted by bytes, so that what
+ * cannot be read (a dangling link, a pipe) is met by whoever opens it; likewise, with a '/' behind,
+ * folders that cannot be read or hold nothing. Hidden names are left out, symbolic links to folders
+ * are not followed. The caller frees with ut_file_list_free(). */
 typedef struct ut_file_list {
     char **names;
     size_t count;

@@ -14,7 +14,8 @@ ut_status ut_json_parse(const char *text, size_t length, const char *name, json_
     json_error_t e;
     *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e);
     if (!*out)
-        return ut_fail(err, UT_ERR_FORMAT, "json", "%s is not valid JSON: line %d, column %d: %s",
+        return ut_fail(err, UT_ERR_FORMAT, "json",
+                       "%s is not valid JSON: line %d, column %d: %s; correct it, or make it again",
                        name, e.line, e.column, e.text);
     return UT_OK;
 }

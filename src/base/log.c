@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/error.h"
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static ut_log_level current = UT_LOG_INFO;
 static void (*wipe)(void);
@@ -40,9 +42,7 @@ void ut_log(ut_log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    ut_tidy(line);
     pthread_mutex_lock(&lock);
     if (level <= current) {
         if (wipe)

@@ -1,4 +1,5 @@
 /* undertone: the command line. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,10 +35,26 @@ static void help(FILE *out)
     fputs("\n  --version    version of the program\n", out);
 }
 
+/* Results that did not reach a full disk are a failure; a reader that went away (`| head`) is not.
+ */
+static int flush_results(int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    if (errno == EPIPE)
+        return code;
+    ut_log(UT_LOG_ERROR, "standard output could not be written: %s",
+           errno ? strerror(errno) : "is there space left?");
+    return code ? code : 1;
+}
+
 int main(int argc, char **argv)
 {
     ut_error err;
+    /* Both become errors of the write at fault, so that no temporary file is left behind. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         help(stderr);
         return 2;
@@ -57,7 +74,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 2, argv + 2);
+            return flush_results(commands[i].run(argc - 2, argv + 2));
     ut_log(UT_LOG_ERROR, "there is no command \"%s\"; undertone --help lists them", argv[1]);
     return 2;
 }

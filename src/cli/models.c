@@ -74,12 +74,12 @@ static bool is_cancelled(void *context)
     return interrupted;
 }
 
-static bool is_installed(const ut_hub *hub, const ut_hub_model *model)
+static const char *state_of(const ut_hub *hub, const ut_hub_model *model)
 {
     char *folder = NULL;
-    bool found = ut_hub_find(hub, model->name, &folder, NULL) == UT_OK;
+    ut_status status = ut_hub_find(hub, model->name, &folder, NULL);
     free(folder);
-    return found;
+    return status == UT_OK ? "installed" : status == UT_ERR_MISMATCH ? "damaged" : "-";
 }
 
 static int list(const ut_hub *hub)
@@ -89,8 +89,7 @@ static int list(const ut_hub *hub)
     for (size_t i = 0; i < ut_hub_count(hub); i++) {
         const ut_hub_model *m = ut_hub_at(hub, i);
         printf("%-16s %-15s %6.0f MB  %-20s %-10s %s\n", m->name, m->job,
-               (double)ut_hub_size(m) / 1e6, m->license, is_installed(hub, m) ? "installed" : "-",
-               m->about);
+               (double)ut_hub_size(m) / 1e6, m->license, state_of(hub, m), m->about);
     }
     return 0;
 }
@@ -99,7 +98,7 @@ static ut_status pull(ut_hub *hub, const ut_hub_model *model, ut_error *err)
 {
     char *folder = NULL;
     ut_hub_events events = {(void *)(uintptr_t)model, show_progress, show_note, is_cancelled};
-    if (!is_installed(hub, model))
+    if (strcmp(state_of(hub, model), "installed") != 0)
         ut_log(UT_LOG_INFO, "%s: pulling %.0f MB into %s", model->name,
                (double)ut_hub_size(model) / 1e6, ut_hub_cache(hub));
     ut_status status = ut_hub_pull(hub, model, &events, err);
@@ -156,7 +155,7 @@ static int act_on(ut_hub *hub, action act, int argc, char **argv, bool all_if_no
         return 2;
     }
     for (size_t i = 0; argc == 0 && i < ut_hub_count(hub) && count < MOST; i++)
-        if (is_installed(hub, ut_hub_at(hub, i)))
+        if (strcmp(state_of(hub, ut_hub_at(hub, i)), "-") != 0)
             models[count++] = ut_hub_at(hub, i);
     for (int i = 0; i < argc; i++) {
         size_t more;

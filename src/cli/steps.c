@@ -94,7 +94,11 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
     tables *t = context;
     if (failure) {
         ut_progress_file(input->file, false, 0, work);
-        ut_log(UT_LOG_ERROR, "%s: %s", input->file, failure->message);
+        /* Most messages name the whole path. */
+        bool named = strstr(failure->message, input->file);
+        if (failure->status != UT_ERR_CANCELLED)
+            ut_log(UT_LOG_ERROR, "%s%s%s", named ? "" : input->file, named ? "" : ": ",
+                   failure->message);
         return;
     }
     if (t->wanted) {
@@ -104,8 +108,10 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
             t->texts[input - t->inputs->items] = strdup(ut_buf_text(&table));
         ut_buf_free(&table);
     }
+    /* That there is no recogniser was said once for all files. */
     for (size_t i = 0; t->notes && i < c->note_count; i++)
-        ut_log(UT_LOG_INFO, "%s: %s", input->file, c->notes[i]);
+        if (strcmp(c->notes[i], ut_note_voice_only) != 0)
+            ut_log(UT_LOG_WARNING, "%s: %s", input->file, c->notes[i]);
     ut_progress_file(input->file, true, c->source.duration, work);
 }
 
@@ -144,7 +150,7 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
         ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
     tables t = {inputs, calloc(inputs->count, sizeof *t.texts),
                 kind == UT_RUN_ALL || kind == UT_RUN_ANALYZE,
-                !s->quiet && (kind == UT_RUN_ALL || kind == UT_RUN_TRANSCRIBE)};
+                kind == UT_RUN_ALL || kind == UT_RUN_TRANSCRIBE};
     if (!t.texts) {
         ut_engine_close(engine);
         return 1;
@@ -154,9 +160,11 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
     ut_run_observer observer = {&t, on_progress, on_finished};
     size_t failed = ut_run(engine, s, kind, inputs, &observer, &cancelled);
     ut_progress_end();
+    bool first = true;
     for (size_t i = 0; i < inputs->count; i++) {
         if (t.texts[i])
-            fputs(t.texts[i], stdout);
+            printf("%s%s", first ? "" : "\n", t.texts[i]);
+        first &= !t.texts[i];
         free(t.texts[i]);
     }
     free(t.texts);
@@ -164,7 +172,8 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
     if (failed < inputs->count && !s->quiet)
         ut_log(UT_LOG_INFO, "results: %s", s->output_dir);
     if (failed)
-        ut_log(UT_LOG_ERROR, "%zu of %zu files failed", failed, inputs->count);
+        ut_log(UT_LOG_ERROR, "%zu of %zu files %s", failed, inputs->count,
+               cancelled ? "failed or were not finished when the run was stopped" : "failed");
     return failed ? 1 : 0;
 }
 
@@ -186,6 +195,26 @@ static int judge_text(const ut_settings *s)
     if (!s->quiet)
         ut_log(UT_LOG_INFO, "%zu lines: %s", lines, s->output);
     return 0;
+}
+
+/* What is wrong with the ground truth is told before the work, which goes on all the same. */
+static int work_and_score(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
+{
+    ut_error err;
+    bool scored = kind == UT_RUN_ALL && s->ground_truth;
+    if (!scored)
+        return work(s, kind, inputs);
+    if (ut_run_check_truth(s->ground_truth, &err) != UT_OK) {
+        ut_log(UT_LOG_ERROR,
+               "%s (the recordings are analysed all the same; `undertone evaluate` "
+               "scores them afterwards)",
+               err.message);
+        int code = work(s, kind, inputs);
+        return code ? code : 1;
+    }
+    int code = work(s, kind, inputs);
+    int scores = code <= 1 && !cancelled ? show_evaluation(s) : code;
+    return code ? code : scores;
 }
 
 static int help(ut_run_kind kind)
@@ -233,11 +262,7 @@ static int step(ut_run_kind kind, int argc, char **argv)
     else if (a.settings.text)
         code = a.count ? usage_line(kind) : judge_text(&a.settings);
     else if ((code = gather(arena, kind, &a, &inputs, &err)) == 0)
-        code = work(&a.settings, kind, &inputs);
-    if (code <= 1 && kind == UT_RUN_ALL && !a.help && a.settings.ground_truth) {
-        int scored = show_evaluation(&a.settings);
-        code = code ? code : scored;
-    }
+        code = work_and_score(&a.settings, kind, &inputs);
     ut_arena_destroy(arena);
     return code;
 }

@@ -75,7 +75,7 @@ UT_MUST_CHECK ut_status ut_hub_expand(const ut_hub *hub, const char *name,
 
 /* *folder (free()) is where all files of the model lie. `name`: as in lookup, the path of a folder,
  * or any other repository that is in the cache. Looks at presence and size, not at hashes.
- * UT_ERR_NOT_FOUND otherwise. */
+ * UT_ERR_NOT_FOUND where files are missing, UT_ERR_MISMATCH where one has another size. */
 UT_MUST_CHECK ut_status ut_hub_find(const ut_hub *hub, const char *name, char **folder,
                                     ut_error *err);
 
@@ -96,6 +96,12 @@ UT_MUST_CHECK ut_status ut_hub_pull(ut_hub *hub, const ut_hub_model *model,
 /* Hashes every file: UT_ERR_NOT_FOUND if one is missing, UT_ERR_MISMATCH if one is not what it
  * should be. */
 UT_MUST_CHECK ut_status ut_hub_verify(const ut_hub *hub, const ut_hub_model *model, ut_error *err);
+
+/* UT_ERR_MISMATCH if `path` is a file of one of the manifest's models in the cache, but its
+ * sha-256, `hex`, is not the manifest's; UT_OK for any other file. For who hashes what it loads
+ * anyway. */
+UT_MUST_CHECK ut_status ut_hub_check_hash(const ut_hub *hub, const char *path, const char *hex,
+                                          ut_error *err);
 
 /* Removes the model's folder from the cache, with every revision of it. UT_ERR_NOT_FOUND if there
  * is none. */

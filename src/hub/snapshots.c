@@ -110,22 +110,39 @@ static char **snapshots_of(const char *folder, const char *revision, size_t *cou
     return names;
 }
 
-static bool has_size(const char *folder, const ut_hub_file *file)
+/* Bytes of a file of the folder, -1 if it is not there. */
+static int64_t bytes_of(const char *folder, const ut_hub_file *file)
 {
     struct stat st;
     char *path = ut_path_join(folder, file->path);
-    bool fine =
-        path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == file->bytes;
+    bool fine = path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
     free(path);
-    return fine;
+    return fine ? (int64_t)st.st_size : -1;
 }
 
-static bool is_complete(const char *folder, const ut_hub_model *model)
+static bool has_size(const char *folder, const ut_hub_file *file)
 {
-    for (size_t i = 0; i < model->file_count; i++)
-        if (!has_size(folder, &model->files[i]))
-            return false;
-    return true;
+    return bytes_of(folder, file) == (int64_t)file->bytes;
+}
+
+/* UT_ERR_NOT_FOUND where files are missing, as while a pull goes on; UT_ERR_MISMATCH where all are
+ * there and one is not as long as it should be. */
+static ut_status check_complete(const char *folder, const ut_hub_model *model, ut_error *err)
+{
+    const ut_hub_file *wrong = NULL;
+    for (size_t i = 0; i < model->file_count; i++) {
+        if (bytes_of(folder, &model->files[i]) < 0)
+            return UT_ERR_NOT_FOUND;
+        if (!wrong && !has_size(folder, &model->files[i]))
+            wrong = &model->files[i];
+    }
+    if (!wrong)
+        return UT_OK;
+    return ut_fail(err, UT_ERR_MISMATCH, "hub",
+                   "%s/%s is damaged or another version (%lld bytes, not %llu); run `undertone "
+                   "models pull %s` to mend it",
+                   folder, wrong->path, (long long)bytes_of(folder, wrong),
+                   (unsigned long long)wrong->bytes, model->name);
 }
 
 static ut_status not_found(const ut_hub *hub, const char *name, const ut_hub_model *model,
@@ -156,14 +173,24 @@ ut_status ut_hub_find(const ut_hub *hub, const char *name, char **folder, ut_err
         return ut_fail_memory(err, "hub");
     size_t count;
     char **names = snapshots_of(parent, model ? model->revision : "main", &count);
-    for (size_t i = 0; i < count && !*folder; i++)
-        if (!model || is_complete(names[i], model)) {
+    ut_status status = UT_ERR_NOT_FOUND;
+    for (size_t i = 0; i < count && !*folder; i++) {
+        ut_error local;
+        ut_status this_one = model ? check_complete(names[i], model, &local) : UT_OK;
+        if (this_one == UT_OK) {
             *folder = names[i];
             names[i] = NULL;
+        } else if (this_one == UT_ERR_MISMATCH && status == UT_ERR_NOT_FOUND) {
+            status = this_one;
+            if (err)
+                *err = local;
         }
+    }
     free_names(names, count);
     free(parent);
-    return *folder ? UT_OK : not_found(hub, name, model, err);
+    if (*folder)
+        return UT_OK;
+    return status == UT_ERR_MISMATCH ? status : not_found(hub, name, model, err);
 }
 
 char *ut_hub_have(const char *folder, const ut_hub_file *file)
@@ -182,6 +209,36 @@ char *ut_hub_have(const char *folder, const ut_hub_file *file)
     return found;
 }
 
+static ut_status compare_hash(const char *path, const char *hex, const ut_hub_model *model,
+                              const ut_hub_file *file, ut_error *err)
+{
+    if (strcmp(hex, file->sha256) == 0)
+        return UT_OK;
+    return ut_fail(err, UT_ERR_MISMATCH, "hub",
+                   "%s is damaged or another version (sha-256 %.12s..., not %.12s...); run "
+                   "`undertone models pull %s` to mend it",
+                   path, hex, file->sha256, model->name);
+}
+
+ut_status ut_hub_check_hash(const ut_hub *hub, const char *path, const char *hex, ut_error *err)
+{
+    ut_status status = UT_OK;
+    for (size_t m = 0; m < hub->count && status == UT_OK; m++) {
+        const ut_hub_model *model = &hub->models[m];
+        char *folder = ut_hub_model_folder(hub, model->repository);
+        char *snapshots = folder ? ut_path_join(folder, "snapshots/") : NULL;
+        size_t length = snapshots ? strlen(snapshots) : 0;
+        const char *slash =
+            snapshots && strncmp(path, snapshots, length) == 0 ? strchr(path + length, '/') : NULL;
+        for (size_t i = 0; slash && i < model->file_count && status == UT_OK; i++)
+            if (strcmp(slash + 1, model->files[i].path) == 0)
+                status = compare_hash(path, hex, model, &model->files[i], err);
+        free(snapshots);
+        free(folder);
+    }
+    return status;
+}
+
 ut_status ut_hub_verify(const ut_hub *hub, const ut_hub_model *model, ut_error *err)
 {
     char *folder;
@@ -191,12 +248,8 @@ ut_status ut_hub_verify(const ut_hub *hub, const ut_hub_model *model, ut_error *
         char hex[UT_SHA256_HEX];
         char *path = ut_path_join(folder, model->files[i].path);
         status = path ? ut_sha256_file(path, hex, err) : ut_fail_memory(err, "hub");
-        if (status == UT_OK && strcmp(hex, model->files[i].sha256) != 0)
-            status = ut_fail(
-                err, UT_ERR_MISMATCH, "hub",
-                "%s is damaged or another version (sha-256 %.12s..., not %.12s...); run `undertone "
-                "models remove %s` and pull it again",
-                path, hex, model->files[i].sha256, model->name);
+        if (status == UT_OK)
+            status = compare_hash(path, hex, model, &model->files[i], err);
         free(path);
     }
     free(folder);

@@ -26,20 +26,26 @@ ut_options ut_options_default(void)
                         .retrieval = 1};
 }
 
-/* Folder of an installed model in the arena, NULL if it is not there. Sizes of Whisper that the
- * manifest does not have may be in the cache all the same. */
-static const char *installed(ut_engine *e, const char *name)
+/* *installed becomes the folder of an installed model, in the arena, NULL if it is not there; one
+ * that is there but damaged is an error, lest something lesser takes its place unseen. Sizes of
+ * Whisper that the manifest does not have may be in the cache all the same. */
+static ut_status find_installed(ut_engine *e, const char *name, const char **installed,
+                                ut_error *err)
 {
     char *folder = NULL;
     char repository[256];
-    ut_status status = ut_hub_find(e->hub, name, &folder, NULL);
-    if (status != UT_OK && strncmp(name, "whisper-", 8) == 0) {
+    *installed = NULL;
+    ut_status status = ut_hub_find(e->hub, name, &folder, err);
+    if (status == UT_ERR_NOT_FOUND && strncmp(name, "whisper-", 8) == 0) {
         snprintf(repository, sizeof repository, "Systran/faster-%s", name);
-        status = ut_hub_find(e->hub, repository, &folder, NULL);
+        status = ut_hub_find(e->hub, repository, &folder, err);
     }
-    const char *copy = status == UT_OK ? ut_arena_strdup(e->arena, folder) : NULL;
+    if (status == UT_ERR_NOT_FOUND)
+        return UT_OK;
+    if (status == UT_OK && !(*installed = ut_arena_strdup(e->arena, folder)))
+        status = ut_fail_memory(err, "engine");
     free(folder);
-    return copy;
+    return status;
 }
 
 static const char *in_folder(ut_engine *e, const char *folder, const char *file)
@@ -62,6 +68,7 @@ static ut_status record(ut_engine *e, const char *job, const char *name, const c
     char hash[UT_SHA256_HEX];
     if (!e->planning)
         UT_TRY(ut_sha256_file(path, hash, err));
+    UT_TRY(ut_hub_check_hash(e->hub, path, hash, err));
     ut_model_record *r = &e->records[e->record_count++];
     *r = (ut_model_record){job, ut_arena_strdup(e->arena, name),
                            ut_arena_strdup(e->arena, e->planning ? path : hash)};
@@ -120,7 +127,9 @@ static ut_status missing(const char *name, ut_error *err)
 static ut_status open_speech(ut_engine *e, ut_error *err)
 {
     const char *want = e->options.vad_model;
-    const char *folder = strcmp(want, "bundled") == 0 ? NULL : installed(e, "silero-vad");
+    const char *folder = NULL;
+    if (strcmp(want, "bundled") != 0)
+        UT_TRY(find_installed(e, "silero-vad", &folder, err));
     if (!folder && strcmp(want, "silero") == 0)
         return missing("silero-vad", err);
     if (folder) {
@@ -143,7 +152,9 @@ static ut_status open_speakers(ut_engine *e, ut_error *err)
 {
     const char *want = e->options.speaker_model;
     bool only_bundled = strcmp(want, "bundled") == 0;
-    const char *folder = only_bundled ? NULL : installed(e, "segmentation");
+    const char *folder = NULL;
+    if (!only_bundled)
+        UT_TRY(find_installed(e, "segmentation", &folder, err));
     if (folder) {
         const char *path = in_folder(e, folder, "pytorch_model.bin");
         if (!e->planning)
@@ -152,7 +163,9 @@ static ut_status open_speakers(ut_engine *e, ut_error *err)
         UT_TRY(record(e, "segmentation", "pyannote segmentation", path, err));
     }
     e->diarization.vad = e->vad;
-    folder = only_bundled ? NULL : installed(e, "resemblyzer");
+    folder = NULL;
+    if (!only_bundled)
+        UT_TRY(find_installed(e, "resemblyzer", &folder, err));
     if (!folder && strcmp(want, "resemblyzer") == 0)
         return missing("resemblyzer", err);
     if (folder) {
@@ -225,10 +238,13 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
         return UT_OK;
     if (strcmp(want, "auto") == 0) {
         for (size_t i = 0; !folder && i < sizeof recognisers / sizeof *recognisers; i++)
-            folder = installed(e, name = recognisers[i]);
+            UT_TRY(find_installed(e, name = recognisers[i], &folder, err));
         if (!folder)
             return UT_OK;
-    } else if (!(folder = installed(e, want))) {
+    } else {
+        UT_TRY(find_installed(e, want, &folder, err));
+    }
+    if (!folder) {
         if (!ut_file_is_dir(want))
             return missing(want, err);
         folder = want;
@@ -246,9 +262,13 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
 static ut_status open_text(ut_engine *e, ut_error *err)
 {
     const char *want = e->options.text_model;
-    const char *folder = strcmp(want, "bundled") == 0 ? NULL : installed(e, "minilm");
+    const char *folder = NULL;
+    bool only_bundled = strcmp(want, "bundled") == 0;
+    bool any = strcmp(want, "auto") == 0;
+    if (any || strcmp(want, "minilm") == 0)
+        UT_TRY(find_installed(e, "minilm", &folder, err));
     const char *name = "all-MiniLM-L6-v2";
-    if (!folder && strcmp(want, "auto") != 0 && strcmp(want, "bundled") != 0) {
+    if (!folder && !any && !only_bundled) {
         if (!ut_file_is_dir(want))
             return missing(want, err);
         folder = want;
@@ -349,7 +369,10 @@ static void summarise(ut_engine *e)
     for (size_t i = 0; i < e->record_count; i++)
         recognises = recognises || strcmp(e->records[i].job, "recognition") == 0;
     if (!recognises && n < sizeof e->summary)
-        snprintf(e->summary + n, sizeof e->summary - n, "; no recogniser: voice only");
+        snprintf(e->summary + n, sizeof e->summary - n, "; no recogniser%s: voice only",
+                 strcmp(e->options.asr_model, "none") == 0
+                     ? ""
+                     : " is installed (`undertone models pull standard` brings one)");
 }
 
 static const struct {

@@ -82,6 +82,14 @@ static ut_status write_scores(const ut_evaluation *e, const char *output, ut_err
     return status;
 }
 
+ut_status ut_run_check_truth(const char *ground_truth, ut_error *err)
+{
+    ut_truth *truth = NULL;
+    ut_status status = ut_truth_load(ground_truth, &truth, err);
+    ut_truth_free(truth);
+    return status;
+}
+
 ut_status ut_run_evaluate(const char *predictions, const char *ground_truth, const char *output,
                           char **table, ut_error *err)
 {

@@ -1,9 +1,11 @@
 #include "pipeline/inputs.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -46,16 +48,28 @@ static ut_status add(collector *c, const char *path, const char *file)
     return item->path && item->file && item->id ? UT_OK : ut_fail_memory(c->err, "inputs");
 }
 
+/* A folder that cannot be read may hold what is wanted, and an empty one that is named as what is
+ * wanted was meant to be it: both must fail where the person sees it, not be passed over. */
+static bool is_lost(const collector *c, const char *path, const char *name)
+{
+    char plain[4096];
+    int length = snprintf(plain, sizeof plain, "%.*s", (int)strlen(name) - 1, name);
+    if (name[strlen(name) - 1] != '/' || length < 0 || (size_t)length >= sizeof plain)
+        return false;
+    return c->wanted(plain) || access(path, R_OK | X_OK) != 0;
+}
+
 static ut_status add_folder(collector *c, const char *folder)
 {
     ut_file_list list;
     UT_TRY(ut_file_walk(folder, &list, c->err));
     ut_status status = UT_OK;
     for (size_t i = 0; i < list.count && status == UT_OK; i++) {
-        if (!c->wanted(list.names[i]))
-            continue;
         char *path = ut_path_join(folder, list.names[i]);
-        status = path ? add(c, path, list.names[i]) : ut_fail_memory(c->err, "inputs");
+        if (!path)
+            status = ut_fail_memory(c->err, "inputs");
+        else if (c->wanted(list.names[i]) || is_lost(c, path, list.names[i]))
+            status = add(c, path, list.names[i]);
         free(path);
     }
     ut_file_list_free(&list);

@@ -66,6 +66,9 @@ static ut_status work(const running *run, const ut_input *input, ut_conversation
     ut_status status = ut_step_check(&step, err);
     if (status != UT_OK)
         return status;
+    if (!ut_is_utf8(input->file))
+        return ut_fail(err, UT_ERR_FORMAT, "run",
+                       "its name is not UTF-8, so it cannot stand in the results; rename the file");
     if (run->kind == UT_RUN_TRANSCRIBE)
         status = ut_step_transcribe(&step, input, c, err);
     else if (run->kind == UT_RUN_ALL)

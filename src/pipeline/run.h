@@ -26,6 +26,9 @@ typedef struct ut_run_observer {
 size_t ut_run(const ut_engine *engine, const ut_settings *settings, ut_run_kind kind,
               const ut_inputs *inputs, const ut_run_observer *observer, atomic_bool *cancelled);
 
+/* Whether `ground_truth` can be read, before hours are spent on what is to be scored with it. */
+UT_MUST_CHECK ut_status ut_run_check_truth(const char *ground_truth, ut_error *err);
+
 /* Scores the documents below `predictions` against `ground_truth`: writes the scores to `output` as
  * JSON, pictures beside it, and gives the table for people (free()). */
 UT_MUST_CHECK ut_status ut_run_evaluate(const char *predictions, const char *ground_truth,

@@ -53,7 +53,8 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(max_speakers, R | T, 0, 32, "at most so many speakers"),
     CHOICE(channels, R | T, "auto|mix|split", "two-channel recordings: split is one speaker each"),
     TEXT(text_model, R | X | A, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
-    TEXT(modalities, R | A, "LIST", "any of audio,text,context"),
+    {"modalities", 'm', offsetof(ut_settings, options.modalities), R | A, 0, 0, NULL, "LIST",
+     "any of audio,text,context"},
     FLAG(no_retrieval, R | A, "labelled examples have no vote"),
     FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),
     TEXT(models_dir, R | T | X | A, "DIR", "bundled weights, if they lie elsewhere"),
@@ -72,7 +73,6 @@ void ut_settings_default(ut_settings *settings)
                               .vad_model = "auto",
                               .speaker_model = "auto",
                               .channels = "auto",
-                              .modalities = "audio,text,context",
                               .beam_size = 5,
                               .jobs = 1};
 }
@@ -126,6 +126,28 @@ static ut_status set_flag(ut_settings *settings, const ut_setting_row *row, cons
     return UT_OK;
 }
 
+static ut_status read_modalities(const char *list, const char *origin, unsigned *out, ut_error *err)
+{
+    static const char *const names[] = {"audio", "text", "context"};
+    unsigned set = 0;
+    bool known = true;
+    for (const char *p = list; *p && known;) {
+        size_t n = strcspn(p, ",");
+        known = false;
+        for (unsigned i = 0; i < 3; i++)
+            if (strlen(names[i]) == n && strncmp(names[i], p, n) == 0) {
+                set |= 1u << i;
+                known = true;
+            }
+        p += n + (p[n] == ',');
+    }
+    if (!set || !known)
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "%s takes any of audio,text,context, not \"%s\"", origin, list);
+    *out = set;
+    return UT_OK;
+}
+
 ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, const char *value,
                           const char *origin, ut_arena *arena, ut_error *err)
 {
@@ -133,6 +155,8 @@ ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, cons
         return set_integer(settings, row, value, origin, err);
     if (row->kind == 'b')
         return set_flag(settings, row, value, origin, err);
+    if (row->kind == 'm')
+        return read_modalities(value, origin, &settings->options.modalities, err);
     if (row->choices && !is_choice(row->choices, value))
         return ut_fail(err, UT_ERR_USAGE, "settings", "%s is one of %s, not \"%s\"", origin,
                        row->choices, value);
@@ -143,8 +167,10 @@ ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, cons
     return UT_OK;
 }
 
-static ut_status yaml_pair(ut_settings *settings, yaml_document_t *document, yaml_node_pair_t *pair,
-                           const char *path, ut_arena *arena, ut_error *err)
+/* `first` is the first pair of the file: what stands before `pair` was read. */
+static ut_status yaml_pair(ut_settings *settings, yaml_document_t *document,
+                           yaml_node_pair_t *first, yaml_node_pair_t *pair, const char *path,
+                           ut_arena *arena, ut_error *err)
 {
     yaml_node_t *key = yaml_document_get_node(document, pair->key);
     yaml_node_t *value = yaml_document_get_node(document, pair->value);
@@ -158,6 +184,14 @@ static ut_status yaml_pair(ut_settings *settings, yaml_document_t *document, yam
         return ut_fail(err, UT_ERR_CONFIG, "settings",
                        "%s, line %d: there is no setting \"%s\"; `undertone run --help` lists them",
                        path, line, name);
+    for (yaml_node_pair_t *p = pair - 1; p >= first; p--) {
+        const yaml_node_t *other = yaml_document_get_node(document, p->key);
+        if (ut_settings_find((const char *)other->data.scalar.value, other->data.scalar.length) ==
+            row)
+            return ut_fail(err, UT_ERR_CONFIG, "settings",
+                           "%s, line %d: %s is set a second time; remove one of the lines", path,
+                           line, name);
+    }
     char origin[512];
     snprintf(origin, sizeof origin, "%s, line %d: %s", path, line, name);
     ut_status status =
@@ -191,7 +225,8 @@ ut_status ut_settings_read_yaml(ut_settings *settings, const char *path, ut_aren
         for (yaml_node_pair_t *pair = root && status == UT_OK ? root->data.mapping.pairs.start
                                                               : NULL;
              pair && pair < root->data.mapping.pairs.top && status == UT_OK; pair++)
-            status = yaml_pair(settings, &document, pair, path, arena, err);
+            status = yaml_pair(settings, &document, root->data.mapping.pairs.start, pair, path,
+                               arena, err);
         yaml_document_delete(&document);
     }
     yaml_parser_delete(&parser);
@@ -267,30 +302,6 @@ ut_status ut_settings_read_dotenv(const char *path, ut_error *err)
     return status;
 }
 
-static ut_status read_modalities(const char *list, unsigned *out, ut_error *err)
-{
-    static const char *const names[] = {"audio", "text", "context"};
-    unsigned set = 0;
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ",");
-        unsigned found = 0;
-        for (unsigned i = 0; i < 3; i++)
-            if (strlen(names[i]) == n && strncmp(names[i], p, n) == 0)
-                found = 1u << i;
-        if (!found)
-            return ut_fail(err, UT_ERR_USAGE, "settings",
-                           "modalities are any of audio,text,context, not \"%s\"", list);
-        set |= found;
-        p += n + (p[n] == ',');
-    }
-    if (!set)
-        return ut_fail(err, UT_ERR_USAGE, "settings",
-                       "modalities name at least one of "
-                       "audio,text,context");
-    *out = set;
-    return UT_OK;
-}
-
 ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
 {
     ut_options *o = &settings->options;
@@ -319,5 +330,5 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
         return ut_fail(err, UT_ERR_USAGE, "settings",
                        "text (the conversations), output (the file for their labels) and, as "
                        "wished, prosody go together");
-    return read_modalities(settings->modalities, &o->modalities, err);
+    return UT_OK;
 }

@@ -38,7 +38,6 @@ typedef struct ut_settings {
     const char *models_dir;
     const char *language;
     const char *channels;
-    const char *modalities;
     int beam_size;
     int num_speakers;
     int min_speakers;
@@ -51,7 +50,7 @@ typedef struct ut_settings {
 
 typedef struct ut_setting_row {
     const char *name; /* as in YAML and, with dashes, as a flag */
-    char kind;        /* 's' text, 'i' integer, 'b' flag without a value */
+    char kind;        /* 's' text, 'i' integer, 'b' flag without a value, 'm' modalities */
     size_t member;    /* offset in ut_settings */
     unsigned commands;
     int low, high;       /* range of integers */

@@ -20,6 +20,9 @@ typedef struct ut_step {
     bool labels_only;       /* no cues, explanations and combined embeddings */
 } ut_step;
 
+/* The note of a conversation that no recogniser heard. */
+extern const char ut_note_voice_only[];
+
 UT_MUST_CHECK ut_status ut_step_transcribe(const ut_step *step, const ut_input *input,
                                            ut_conversation **conversation, ut_error *err);
 /* `path`: the recording that the conversation came from; its hash is compared. */

@@ -19,6 +19,10 @@
 #include "pipeline/stream.h"
 #include "speech/utterances.h"
 
+const char ut_note_voice_only[] =
+    "no recogniser is installed or wanted: this is who spoke, when, and how they sounded, from the "
+    "voice alone; `undertone models pull standard` brings one";
+
 enum { BLOCK = UT_RATE, WINDOW_MOST = 30 * UT_RATE, ENCODER_FRAMES_A_SECOND = 50 };
 
 /* One signal with its speech and its turns: the mix, or a channel. */
@@ -357,10 +361,7 @@ static ut_status describe(transcribing *t, bool split, ut_error *err)
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs && status == UT_OK; i++)
         status = ut_engine_record(t->engine, c, jobs[i]);
     if (status == UT_OK && !t->engine->recognizer)
-        status =
-            ut_conversation_add_note(c, "no recogniser is installed or wanted: this is who spoke, "
-                                        "when, and how they sounded, from the voice alone; "
-                                        "`undertone models pull standard` brings one");
+        status = ut_conversation_add_note(c, "%s", ut_note_voice_only);
     return status == UT_OK ? UT_OK : ut_fail_memory(err, "transcribe");
 }
 
@@ -401,6 +402,10 @@ ut_status ut_step_transcribe(const ut_step *step, const ut_input *input,
     t.c->source.duration = t.seconds;
     if (status == UT_OK)
         status = settle(&t, split, err);
+    if (status == UT_OK && t.count == 0 &&
+        ut_conversation_add_note(t.c, "no speech was found in it; listen whether it is silent or "
+                                      "very quiet, or holds something else") != UT_OK)
+        status = ut_fail_memory(err, "transcribe");
     free(t.found);
     if (status == UT_OK)
         *conversation = t.c;

@@ -108,7 +108,8 @@ ut_status ut_terminal_table(const ut_conversation *c, ut_terminal_options option
     size_t text = columns > used + LEAST_TEXT ? columns - used : LEAST_TEXT;
     const char *bold = options.color ? "\033[1m" : "", *plain = options.color ? "\033[0m" : "";
     ut_buf_adds(out, bold);
-    ut_buf_addf(out, "%*s  ", WHEN, "when");
+    add_cell(out, c->source.file, columns, false);
+    ut_buf_addf(out, "\n%*s  ", WHEN, "when");
     add_cell(out, "speaker", speaker, true);
     ut_buf_addf(out, "  %-*s  %*s  text%s\n", EMOTION, "emotion", SURE, "sure", plain);
     for (size_t i = 0; i < c->utterance_count; i++) {

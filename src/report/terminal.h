@@ -12,9 +12,9 @@ typedef struct ut_terminal_options {
     bool color;  /* ANSI colours for the emotions */
 } ut_terminal_options;
 
-/* One line per utterance, its text cut to the width with "...", under a line of headings; the
- * conversation's notes follow. Control characters are shown as '?', so that no text can steer the
- * terminal. */
+/* The recording's name, a line of headings, one line per utterance with its text cut to the width
+ * with "...", and the conversation's notes. Control characters are shown as '?', so that no text
+ * can steer the terminal. */
 UT_MUST_CHECK ut_status ut_terminal_table(const ut_conversation *c, ut_terminal_options options,
                                           ut_buf *out);
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import wave
 
+import jsonschema
+
 ROOT = pathlib.Path(os.environ.get("UT_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BINARY = pathlib.Path(os.environ.get("UNDERTONE", ROOT / "build" / "undertone")).resolve()
 SAMPLE = ROOT / "data" / "raw"
@@ -44,6 +46,25 @@ def tone(path, seconds=1.0, rate=16000, level=0.3, hertz=220.0):
 def load(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def check_document(document):
+    conversation = load(document)
+    jsonschema.validate(conversation, load(ROOT / "docs" / "conversation.schema.json"))
+    duration = conversation["source"]["duration"]
+    previous = 0.0
+    for u in conversation["utterances"]:
+        assert 0 <= u["start"] < u["end"] <= duration + 0.001, u
+        assert u["start"] >= previous
+        previous = u["start"]
+        for w in u["words"]:
+            assert 0 <= w["start"] <= w["end"] <= duration + 0.001, w
+        if u["emotion"]:
+            p = u["emotion"]["probabilities"]
+            assert abs(sum(p.values()) - 1) < 0.001
+            assert u["emotion"]["label"] == max(p, key=p.get)
+            assert u["emotion"]["explanation"]
+    return conversation
 
 
 def files(folder):

@@ -8,9 +8,7 @@ import shutil
 import stat
 import tempfile
 
-import jsonschema
-
-from support import ROOT, SAMPLE, files, load, main, run, skip, tone
+from support import ROOT, SAMPLE, check_document, files, load, main, run, skip, tone
 
 EXPORTS = {"conversation.json", "report.html", "source.json", "utterances.csv"}
 work = pathlib.Path(tempfile.mkdtemp(prefix="ut_e2e_"))
@@ -22,25 +20,6 @@ def sample_document(folder):
     found = list(pathlib.Path(folder).rglob("conversation.json"))
     assert len(found) == 1, found
     return found[0]
-
-
-def check_document(document):
-    conversation = load(document)
-    jsonschema.validate(conversation, load(ROOT / "docs" / "conversation.schema.json"))
-    duration = conversation["source"]["duration"]
-    previous = 0.0
-    for u in conversation["utterances"]:
-        assert 0 <= u["start"] < u["end"] <= duration + 0.001, u
-        assert u["start"] >= previous
-        previous = u["start"]
-        for w in u["words"]:
-            assert 0 <= w["start"] <= w["end"] <= duration + 0.001, w
-        if u["emotion"]:
-            p = u["emotion"]["probabilities"]
-            assert abs(sum(p.values()) - 1) < 0.001
-            assert u["emotion"]["label"] == max(p, key=p.get)
-            assert u["emotion"]["explanation"]
-    return conversation
 
 
 def test_run_gives_a_valid_document_and_every_export():

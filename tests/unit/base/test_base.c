@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,71 @@ static void messages_hold_no_control_characters(void **state)
     assert_string_equal(err.message, "bad?name?[0m");
     assert_string_equal(ut_status_text(UT_ERR_FORMAT), "malformed data");
     assert_string_equal(ut_status_text((ut_status)999), "unknown status");
+}
+
+static void only_utf8_reaches_people(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *raw, *tidy;
+        bool utf8;
+    } cases[] = {
+        {"na\xc3\xafve \xe2\x82\xac \xf0\x9f\x98\x80", "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x98\x80",
+         true},
+        {"a\x1b[31m\n\x7f", "a?[31m??", true},
+        {"\xc2\x9b"
+         "31m",
+         "??31m", true}, /* a terminal's escape in one character */
+        {"latin\xe9.wav", "latin?.wav", false},
+        {"\xc0\xaf\xe0\x80\xaf\xf0\x80\x80\xaf", "?????????", false}, /* overlong */
+        {"\xed\xa0\x80\xf4\x90\x80\x80", "???????", false},           /* surrogate, too high */
+        {"cut \xe2\x82", "cut ??", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s", cases[i].raw);
+        ut_tidy(line);
+        assert_string_equal(line, cases[i].tidy);
+        assert_int_equal(ut_is_utf8(cases[i].raw), cases[i].utf8);
+        assert_true(ut_is_utf8(line));
+    }
+}
+
+/* What cannot be read is listed, so that whoever opens it says so. */
+static void a_walk_passes_over_nothing(void **state)
+{
+    (void)state;
+    char *root = ut_path_join(folder, "walk");
+    static const char *const folders[] = {"", "/empty", "/full", "/hidden"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s%s", root, folders[i]);
+        assert_int_equal(mkdir(path, 0777), 0);
+    }
+    char path[8][4096];
+    static const char *const names[] = {"full/file", "dangling", "pipe", "linked", "hidden/.x"};
+    for (size_t i = 0; i < 5; i++)
+        snprintf(path[i], sizeof path[i], "%s/%s", root, names[i]);
+    assert_int_equal(ut_file_write(path[0], "x", 1, NULL), UT_OK);
+    assert_int_equal(symlink("/nowhere/at all", path[1]), 0);
+    assert_int_equal(mkfifo(path[2], 0600), 0);
+    assert_int_equal(symlink("full", path[3]), 0);
+    assert_int_equal(ut_file_write(path[4], "x", 1, NULL), UT_OK);
+    ut_file_list list;
+    assert_int_equal(ut_file_walk(root, &list, NULL), UT_OK);
+    assert_int_equal(list.count, 4);
+    assert_string_equal(list.names[0], "dangling");
+    assert_string_equal(list.names[1], "empty/");
+    assert_string_equal(list.names[2], "full/file");
+    assert_string_equal(list.names[3], "pipe");
+    ut_file_list_free(&list);
+    for (size_t i = 0; i < 5; i++)
+        unlink(path[i]);
+    for (size_t i = 4; i-- > 0;) {
+        snprintf(path[0], sizeof path[0], "%s%s", root, folders[i]);
+        rmdir(path[0]);
+    }
+    free(root);
 }
 
 static void a_write_is_whole_or_absent(void **state)
@@ -261,6 +327,8 @@ int main(void)
         cmocka_unit_test(arena_aligns_zeroes_and_bounds),
         cmocka_unit_test(buffer_remembers_its_first_failure),
         cmocka_unit_test(messages_hold_no_control_characters),
+        cmocka_unit_test(only_utf8_reaches_people),
+        cmocka_unit_test(a_walk_passes_over_nothing),
         cmocka_unit_test(a_write_is_whole_or_absent),
         cmocka_unit_test(paths_are_taken_apart),
         cmocka_unit_test(json_numbers_survive_being_written),

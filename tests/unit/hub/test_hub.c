@@ -311,8 +311,19 @@ static void what_is_damaged_is_pulled_again(void **state)
     assert_non_null(strstr(err.message, "model.bin"));
     expect_pulled("plain");
     put(blob("plain", ""), contents, SIZE - 1);
-    assert_int_equal(ut_hub_verify(hub, ut_hub_lookup(hub, "plain"), &err), UT_ERR_NOT_FOUND);
+    assert_int_equal(ut_hub_verify(hub, ut_hub_lookup(hub, "plain"), &err), UT_ERR_MISMATCH);
+    assert_non_null(strstr(err.message, "model.bin"));
+    assert_non_null(strstr(err.message, "models pull plain"));
     expect_pulled("plain");
+    char *found;
+    assert_int_equal(ut_hub_find(hub, "plain", &found, NULL), UT_OK);
+    char *weights = ut_path_join(found, "model.bin");
+    const char *right = ut_hub_lookup(hub, "plain")->files[0].sha256;
+    assert_int_equal(ut_hub_check_hash(hub, weights, right, &err), UT_OK);
+    assert_int_equal(ut_hub_check_hash(hub, weights, "0123456789abcdef", &err), UT_ERR_MISMATCH);
+    assert_int_equal(ut_hub_check_hash(hub, "/elsewhere/model.bin", "0123", &err), UT_OK);
+    free(weights);
+    free(found);
     ut_hub_close(hub);
 }
 

@@ -19,7 +19,7 @@ static void keeps_to_the_width(void **state)
         size_t lines = 0;
         for (char *line = out.data, *end; (end = strchr(line, '\n')); line = end + 1, lines++)
             assert_true(ut_text_columns(line, (size_t)(end - line)) <= (size_t)columns);
-        assert_int_equal(lines, 20 + 1 + c->note_count);
+        assert_int_equal(lines, 20 + 2 + c->note_count);
         ut_buf_free(&out);
     }
     ut_conversation_destroy(c);
