@@ -85,13 +85,14 @@ static const ut_tensor *find_before(const ut_weights *weights, size_t count, con
     return NULL;
 }
 
-/* Int8 weights carry one factor a row in "<name>_scale"; copied, because the file's are unaligned.
- */
+/* Quantised weights carry "<name>_scale": one factor a row (int8) or one for all (int16). Copied,
+ * because the file's are unaligned. */
 static ut_status link_scales(ut_weights *weights, ut_error *err)
 {
     for (size_t i = 0; i < weights->count; i++) {
         ut_weights_entry *entry = &weights->entries[i];
-        if (entry->tensor.dtype != UT_I8 || entry->tensor.rank == 0 ||
+        ut_dtype dtype = entry->tensor.dtype;
+        if ((dtype != UT_I8 && dtype != UT_I16) || entry->tensor.rank == 0 ||
             ut_tensor_count(&entry->tensor) == 0)
             continue;
         const ut_tensor *scale =

@@ -5,7 +5,7 @@
 
 #include "nn/kernels.h"
 
-enum { SMALL_M = 8, I8_BLOCK = 4096 };
+enum { SMALL_M = 8, QUANTIZED_BLOCK = 4096 };
 
 static void product(float *c, int ldc, const float *a, int lda, const void *b, int ldb,
                     ut_dtype dtype, const float *bias, int m, int n, int k, int accumulate)
@@ -18,12 +18,12 @@ static void product(float *c, int ldc, const float *a, int lda, const void *b, i
 }
 
 /* W dequantised a block of rows and columns at a time, 16 KiB on the stack. */
-static void linear_i8(float *y, const float *x, int m, const ut_tensor *w, const float *bias, int n,
-                      int k)
+static void linear_quantized(float *y, const float *x, int m, const ut_tensor *w, const float *bias,
+                             int n, int k)
 {
-    float block[I8_BLOCK];
-    int width = k < I8_BLOCK ? k : I8_BLOCK;
-    int height = I8_BLOCK / width;
+    float block[QUANTIZED_BLOCK];
+    int width = k < QUANTIZED_BLOCK ? k : QUANTIZED_BLOCK;
+    int height = QUANTIZED_BLOCK / width;
     for (int j = 0; j < n; j += height) {
         int rows = n - j < height ? n - j : height;
         for (int p = 0; p < k; p += width) {
@@ -44,8 +44,8 @@ void ut_linear(float *y, const float *x, int m, const ut_tensor *w, const float 
     if (m <= 0 || n <= 0)
         return;
     if (k <= 0 || !(w->dtype == UT_F32 || w->dtype == UT_F16 || w->dtype == UT_BF16)) {
-        if (k > 0 && w->dtype == UT_I8)
-            linear_i8(y, x, m, w, bias, n, k);
+        if (k > 0 && w->scale)
+            linear_quantized(y, x, m, w, bias, n, k);
         return;
     }
     product(y, n, x, k, w->data, k, w->dtype, bias, m, n, k, 0);

@@ -9,8 +9,8 @@
 #include "nn/tensor.h"
 
 /* y[m, n] = x[m, k] W[n, k]^T + bias[n]. W: rank 2 (or rank 3 with a last dimension of 1), F32 or
- * F16 or BF16 or scaled I8; bias F32 or NULL. m = 1..8 take the bandwidth-bound path (weights read
- * once). */
+ * F16 or BF16 or scaled I8 or I16; bias F32 or NULL. m = 1..8 take the bandwidth-bound path
+ * (weights read once). */
 void ut_linear(float *y, const float *x, int m, const ut_tensor *w, const float *bias);
 
 /* The same on plain floats with row strides: c[m, n] = a[m, k] b[n, k]^T (+ c if accumulate). */

@@ -90,17 +90,32 @@ uint16_t ut_f32_to_f16(float value)
     return (uint16_t)(sign | half);
 }
 
-static void convert_i8(const ut_tensor *tensor, size_t first, size_t count, float *out)
+/* A row's part at a time: a division by the row's length for every value would cost more than the
+ * rest. */
+static void convert_scaled(const ut_tensor *tensor, size_t first, size_t count, float *out)
 {
-    const int8_t *data = (const int8_t *)tensor->data + first;
+    const uint8_t *data = tensor->data;
     size_t rows = tensor->rank > 0 ? (size_t)tensor->shape[0] : 1;
     size_t columns = rows ? ut_tensor_count(tensor) / rows : 1;
     if (!tensor->scale || columns == 0) {
         memset(out, 0, count * sizeof *out);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        out[i] = (float)data[i] / tensor->scale[(first + i) / columns];
+    for (size_t end = first + count; first < end;) {
+        size_t stop = (first / columns + 1) * columns;
+        float scale = tensor->scale[first / columns];
+        stop = stop < end ? stop : end;
+        if (tensor->dtype == UT_I8) {
+            for (; first < stop; first++)
+                *out++ = (float)(int8_t)data[first] / scale;
+            continue;
+        }
+        for (; first < stop; first++) {
+            int16_t value;
+            memcpy(&value, data + 2 * first, sizeof value);
+            *out++ = (float)value / scale;
+        }
+    }
 }
 
 void ut_tensor_to_f32(const ut_tensor *tensor, size_t first, size_t count, float *out)
@@ -133,7 +148,8 @@ void ut_tensor_to_f32(const ut_tensor *tensor, size_t first, size_t count, float
         }
         return;
     case UT_I8:
-        convert_i8(tensor, first, count, out);
+    case UT_I16:
+        convert_scaled(tensor, first, count, out);
         return;
     default:
         memset(out, 0, count * sizeof *out);

@@ -29,7 +29,7 @@ typedef struct ut_tensor {
     ut_dtype dtype;
     int rank;
     int64_t shape[UT_RANK]; /* dimensions beyond rank are 1 */
-    const float *scale;     /* UT_I8 only: value = int8 / scale[row] (CTranslate2), else NULL */
+    const float *scale; /* UT_I8, UT_I16: value = integer / scale[row] (CTranslate2), else NULL */
 } ut_tensor;
 
 size_t ut_dtype_size(ut_dtype dtype);
@@ -37,7 +37,8 @@ size_t ut_dtype_size(ut_dtype dtype);
 const char *ut_dtype_name(ut_dtype dtype);
 /* Number of values. */
 size_t ut_tensor_count(const ut_tensor *tensor);
-/* Converts `count` values from `first` on (F32, F16, BF16, F64, scaled I8). Other types give 0. */
+/* Converts `count` values from `first` on (F32, F16, BF16, F64, scaled I8 and I16). Other
+ * types give 0. */
 void ut_tensor_to_f32(const ut_tensor *tensor, size_t first, size_t count, float *out);
 
 /* IEEE half <-> single, round to nearest even. */

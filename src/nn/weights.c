@@ -241,7 +241,7 @@ static void layer_name(char *out, size_t size, const char *name, int layer)
 static bool is_float(const ut_tensor *tensor)
 {
     return tensor->dtype == UT_F32 || tensor->dtype == UT_F16 || tensor->dtype == UT_BF16 ||
-           (tensor->dtype == UT_I8 && tensor->scale);
+           ((tensor->dtype == UT_I8 || tensor->dtype == UT_I16) && tensor->scale);
 }
 
 void ut_bind(ut_binder *binder, void *object, const ut_binding *table, size_t count, int layer)

@@ -35,7 +35,7 @@ const char *ut_weights_path(const ut_weights *weights);
 
 /* Binding: a table of {name in the file, member, rank, shape, raw}. `name` may hold one %d for the
  * layer. A shape of UT_ANY matches every size. Values are floats as ut_linear takes them (F32, F16,
- * BF16, or I8 with scales), or of any type where `raw` is set. All tensors that are missing,
+ * BF16, or I8 or I16 with scales), or of any type where `raw` is set. All tensors that are missing,
  * misshapen or of another type are reported together. */
 typedef struct ut_binding {
     const char *name;

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Writes the small weights files that the readers are tested and fuzzed with: tests/fuzz/nn/corpus_weights.
 
-Needs PyTorch, safetensors and NumPy. Tensors hold 0, 1/4, 2/4 ... so that the
-test can say what it expects.
+Needs PyTorch, safetensors, NumPy and ctranslate2. Tensors hold 0, 1/4, 2/4 ... so that the test can say what it expects;
+CTranslate2's own converter writes the quantised ones.
 """
 import pathlib
 import struct
 import sys
+import tempfile
 from collections import OrderedDict
 
 import numpy as np
 import torch
+from ctranslate2.specs import common_spec, model_spec
 from safetensors.torch import save_file
 
 root = pathlib.Path(__file__).resolve().parents[2] / "tests/fuzz/nn/corpus_weights"
@@ -66,6 +68,26 @@ def ctranslate2():
     return body + struct.pack("<I", 1) + text("other/weight") + text("a/weight")
 
 
+class Quantized(model_spec.ModelSpec):
+    name = "TestSpec"
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.conv = common_spec.LinearSpec(), common_spec.Conv1DSpec()
+        self.linear.weight = ramp(4, 6).numpy() - 3
+        self.linear.bias = ramp(4).numpy()
+        self.conv.weight = ramp(2, 3, 3).numpy() - 2
+
+
+def quantized(kind):
+    spec = Quantized()
+    spec.validate()
+    spec.optimize(kind)
+    with tempfile.TemporaryDirectory() as folder:
+        spec.save(folder)
+        return (pathlib.Path(folder) / "model.bin").read_bytes()
+
+
 def main():
     tensors = {
         "weight": ramp(3, 4),
@@ -78,6 +100,8 @@ def main():
     }
     save_file(tensors, root / "seed.safetensors", metadata={"format": "pt", "kind": "test"})
     (root / "ctranslate2.bin").write_bytes(ctranslate2())
+    for kind in "int8", "int16":
+        (root / f"ctranslate2_{kind}.bin").write_bytes(quantized(kind))
     torch.save(checkpoint(), root / "zip.pt")
     torch.save(checkpoint(), root / "zip_protocol4.pt", pickle_protocol=4)
     torch.save(checkpoint(), root / "stream.pt", _use_new_zipfile_serialization=False)

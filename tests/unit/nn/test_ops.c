@@ -38,24 +38,29 @@ static void test_linear_types(void **unused)
     uint16_t half[N * K];
     uint16_t brain[N * K];
     int8_t bytes[N * K];
-    float scale[N];
+    int16_t shorts[N * K];
+    float scale[N], fine[N];
     for (int i = 0; i < N * K; i++) {
         half[i] = ut_f32_to_f16(w[i]);
         uint32_t bits;
         memcpy(&bits, &w[i], 4);
         brain[i] = (uint16_t)(bits >> 16);
         bytes[i] = (int8_t)lrintf(w[i] * 127.0f);
+        shorts[i] = (int16_t)lrintf(w[i] * 1024.0f);
     }
-    for (int j = 0; j < N; j++)
+    for (int j = 0; j < N; j++) {
         scale[j] = 127.0f;
+        fine[j] = 1024.0f;
+    }
     const ut_tensor kinds[] = {
         {.data = w, .dtype = UT_F32, .rank = 2, .shape = {N, K, 1, 1}},
         {.data = half, .dtype = UT_F16, .rank = 2, .shape = {N, K, 1, 1}},
         {.data = brain, .dtype = UT_BF16, .rank = 3, .shape = {N, K, 1, 1}},
         {.data = bytes, .dtype = UT_I8, .rank = 2, .shape = {N, K, 1, 1}, .scale = scale},
+        {.data = shorts, .dtype = UT_I16, .rank = 2, .shape = {N, K, 1, 1}, .scale = fine},
     };
-    const double tolerances[] = {1e-5, 5e-3, 5e-2, 5e-2};
-    for (int kind = 0; kind < 4; kind++) {
+    const double tolerances[] = {1e-5, 5e-3, 5e-2, 5e-2, 5e-3};
+    for (int kind = 0; kind < 5; kind++) {
         float y[M * N];
         ut_linear(y, x, M, &kinds[kind], bias);
         for (int i = 0; i < M; i++)

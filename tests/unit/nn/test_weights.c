@@ -16,6 +16,8 @@ static const char *const SEEDS[] = {
     "tests/fuzz/nn/corpus_weights/zip.pt",
     "tests/fuzz/nn/corpus_weights/zip_protocol4.pt",
     "tests/fuzz/nn/corpus_weights/stream.pt",
+    "tests/fuzz/nn/corpus_weights/ctranslate2_int8.bin",
+    "tests/fuzz/nn/corpus_weights/ctranslate2_int16.bin",
 };
 
 static ut_weights *open_file(const char *path)
@@ -81,6 +83,49 @@ static void test_ctranslate2(void **unused)
         assert_memory_equal(values, expected, sizeof expected);
     }
     ut_weights_close(w);
+}
+
+/* What CTranslate2's converter makes of first, first + 1/4 ...: integers in steps of a row's
+ * largest value / 127 (int8), or of the largest of all / 1024 (int16). */
+static void check_quantized(const ut_weights *weights, const char *name, size_t rows, float first,
+                            bool bytes)
+{
+    const ut_tensor *tensor = ut_weights_find(weights, name);
+    assert_non_null(tensor);
+    assert_int_equal(tensor->dtype, bytes ? UT_I8 : UT_I16);
+    size_t count = ut_tensor_count(tensor), columns = count / rows;
+    double all = fmax(fabs((double)first), fabs(first + 0.25 * ((double)count - 1.0)));
+    for (size_t i = 0; i < count; i++) {
+        double low = first + 0.25 * (double)(i / columns * columns);
+        double row = fmax(fabs(low), fabs(low + 0.25 * ((double)columns - 1.0)));
+        double step = bytes ? row / 127.0 : all / 1024.0, value = first + 0.25 * (double)i;
+        float got;
+        ut_tensor_to_f32(tensor, i, 1, &got);
+        assert_near(got, step * rint(value / step), 1e-6);
+    }
+    float *together = malloc(count * sizeof *together);
+    assert_non_null(together);
+    for (size_t from = 0; from < count; from++) {
+        ut_tensor_to_f32(tensor, from, count - from, together);
+        for (size_t i = from; i < count; i++) {
+            float got;
+            ut_tensor_to_f32(tensor, i, 1, &got);
+            assert_true(together[i - from] == got);
+        }
+    }
+    free(together);
+}
+
+static void test_quantized(void **unused)
+{
+    (void)unused;
+    for (int bytes = 0; bytes < 2; bytes++) {
+        ut_weights *w = open_file(ut_test_source(SEEDS[bytes ? 5 : 6]));
+        check_quantized(w, "linear/weight", 4, -3.0f, bytes);
+        check_quantized(w, "conv/weight", 2, -2.0f, bytes);
+        RAMP(w, "linear/bias", 0.0f, 0.25f, 4);
+        ut_weights_close(w);
+    }
 }
 
 static void test_checkpoints(void **unused)
@@ -228,8 +273,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_safetensors), cmocka_unit_test(test_ctranslate2),
-        cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_binding),     cmocka_unit_test(test_pulled),
+        cmocka_unit_test(test_quantized),   cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_binding),
+        cmocka_unit_test(test_pulled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
