@@ -64,6 +64,10 @@ typedef struct ut_options {
     ut_channels channels;
     unsigned modalities;
     int retrieval; /* 1: labelled examples vote, 0: not */
+    /* The user's knowledge base: a file (made if absent) or "chroma://host:port/collection". Its
+     * labelled utterances vote beside the bundled examples; what is analysed is added to it without
+     * a label. NULL: none. */
+    const char *store;
 } ut_options;
 
 UT_API ut_options ut_options_default(void);

@@ -1,46 +1,46 @@
 #include "emotion/examples.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "nn/ops.h"
 #include "nn/weights.h"
-#include "store/store.h"
 
-enum { MOST_WANTED = 64 };
+enum {
+    MOST = 64,             /* examples for an utterance */
+    WIDER = 6,             /* times k candidates are looked at, since some are left out */
+    EACH_CONVERSATION = 2, /* of one conversation */
+    BATCH = 64 /* utterances searched for at once: bounds the memory of their candidates */
+};
 
 struct ut_examples {
-    ut_store *store;
-    size_t dim;
+    struct {
+        ut_store *store; /* NULL: none */
+        ut_combined space;
+    } from[2]; /* the program's own, the user's */
 };
 
 /* What makes the vectors while the lines are read. */
 typedef struct maker {
     const ut_examples_from *from;
-    const ut_tensor *made; /* [lines, dim], or NULL: by the encoder */
+    const ut_tensor *made; /* [lines, UT_COMBINED_TEXT], or NULL: by the encoder */
     size_t next;           /* row of it */
 } maker;
-
-static void scale_to_unit(float *vector, size_t n)
-{
-    float norm = sqrtf(ut_dot(vector, vector, n));
-    for (size_t i = 0; i < n && norm > 0; i++)
-        vector[i] /= norm;
-}
 
 static ut_status make_vector(void *context, const char *text, float *vector, ut_error *err)
 {
     maker *m = context;
-    size_t dim = m->from->dim;
+    float values[UT_COMBINED_TEXT];
     if (m->made && m->next < (size_t)m->made->shape[0])
-        ut_tensor_to_f32(m->made, m->next++ * dim, dim, vector);
+        ut_tensor_to_f32(m->made, m->next++ * UT_COMBINED_TEXT, UT_COMBINED_TEXT, values);
     else
-        UT_TRY(m->from->embed(m->from->context, text, vector, err));
-    scale_to_unit(vector, dim);
+        UT_TRY(m->from->embed(m->from->context, text, values, err));
+    ut_embedding embedding = {m->from->space->text_model, values, UT_COMBINED_TEXT};
+    if (!ut_combine(m->from->space, &embedding, NULL, vector))
+        return ut_fail(err, UT_ERR_FORMAT, "emotion", "\"%.60s\" has no embedding", text);
     return UT_OK;
 }
 
@@ -60,7 +60,7 @@ static ut_status find_made(const ut_examples_from *from, ut_weights **weights,
     UT_TRY(ut_weights_open(from->vectors, weights, err));
     UT_TRY(ut_sha256_file(from->path, hash, err));
     const ut_tensor *vectors = ut_weights_find(*weights, "vectors");
-    if (vectors && vectors->rank == 2 && vectors->shape[1] == (int64_t)from->dim &&
+    if (vectors && vectors->rank == 2 && vectors->shape[1] == UT_COMBINED_TEXT &&
         is(*weights, "examples_sha256", hash) &&
         is(*weights, "encoder_sha256", from->encoder_sha256))
         *made = vectors;
@@ -69,18 +69,21 @@ static ut_status find_made(const ut_examples_from *from, ut_weights **weights,
 
 ut_status ut_examples_open(const ut_examples_from *from, ut_examples **examples, ut_error *err)
 {
+    char name[UT_COMBINED_NAME];
+    ut_combined_name(from->space, name);
     ut_examples *x = calloc(1, sizeof *x);
     if (!x)
         return ut_fail_memory(err, "emotion");
-    x->dim = from->dim;
+    x->from[0].space = *from->space;
+    ut_store **store = &x->from[0].store;
     ut_weights *weights = NULL;
     maker m = {.from = from};
-    const ut_store_space space = {from->model, from->dim};
     ut_status status = find_made(from, &weights, &m.made, err);
     if (status == UT_OK)
-        status = ut_store_open(NULL, UT_STORE_WRITE, space, NULL, &x->store, err);
+        status = ut_store_open(NULL, UT_STORE_WRITE, (ut_store_space){name, UT_COMBINED_DIM}, NULL,
+                               store, err);
     if (status == UT_OK)
-        status = ut_store_import(x->store, from->path, from->name, make_vector, &m, NULL, err);
+        status = ut_store_import(*store, from->path, from->name, make_vector, &m, NULL, err);
     ut_weights_close(weights);
     if (status != UT_OK)
         ut_examples_close(x);
@@ -93,37 +96,158 @@ void ut_examples_close(ut_examples *examples)
 {
     if (!examples)
         return;
-    ut_store_close(examples->store);
+    for (int i = 0; i < 2; i++)
+        ut_store_close(examples->from[i].store);
     free(examples);
+}
+
+void ut_examples_add_store(ut_examples *examples, ut_store *store, const ut_combined *space)
+{
+    examples->from[1].store = store;
+    examples->from[1].space = *space;
 }
 
 size_t ut_examples_count(const ut_examples *examples)
 {
     size_t count;
-    return ut_store_count(examples->store, &count, NULL) == UT_OK ? count : 0;
+    return ut_store_count(examples->from[0].store, &count, NULL) == UT_OK ? count : 0;
 }
 
-size_t ut_examples_nearest(const void *examples, const char *model, const float *embedding,
-                           size_t n, size_t k, ut_arena *arena, ut_example *out)
+const char *ut_examples_conversation(const ut_conversation *c)
 {
-    const ut_examples *x = examples;
-    ut_store_hit hits[MOST_WANTED];
-    size_t found = 0;
-    if (n != x->dim || strcmp(model, ut_store_space_of(x->store).model) != 0)
-        return 0;
-    float *unit = UT_ARENA_NEW(arena, float, n);
-    if (!unit)
-        return 0;
-    memcpy(unit, embedding, n * sizeof *unit);
-    scale_to_unit(unit, n);
-    ut_store_query query = {.vectors = unit,
-                            .count = 1,
-                            .k = k < MOST_WANTED ? k : MOST_WANTED,
-                            .filter = {.labels = UT_STORE_LABELLED}};
-    if (ut_store_nearest(x->store, &query, arena, hits, &found, NULL) != UT_OK)
-        return 0;
-    for (size_t i = 0; i < found; i++)
-        out[i] = (ut_example){hits[i].item.text, (ut_emotion_label)hits[i].item.label,
-                              hits[i].distance, hits[i].item.source};
-    return found;
+    return c->source.sha256 && *c->source.sha256 ? c->source.sha256 : c->id;
+}
+
+/* ---------------------------------------------------------------- choosing among candidates */
+
+typedef struct candidate {
+    ut_store_item item;
+    float far; /* as the store orders them */
+    float distance;
+} candidate;
+
+static candidate as_candidate(const ut_store_hit *hit, const float *query)
+{
+    return (candidate){hit->item, hit->distance, ut_combined_distance(query, hit->vector)};
+}
+
+static int by_distance(const void *a, const void *b)
+{
+    const candidate *x = a;
+    const candidate *y = b;
+    if (x->far != y->far)
+        return x->far < y->far ? -1 : 1;
+    return strcmp(x->item.id, y->item.id);
+}
+
+static bool is_more_of_the_same(const candidate *one, const candidate *const *kept, size_t n)
+{
+    int same = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (*one->item.text && strcasecmp(one->item.text, kept[i]->item.text) == 0)
+            return true;
+        same += *one->item.conversation &&
+                strcmp(one->item.conversation, kept[i]->item.conversation) == 0;
+    }
+    return same >= EACH_CONVERSATION;
+}
+
+static ut_status keep(const candidate *from, ut_arena *arena, ut_example *out, ut_error *err)
+{
+    *out = (ut_example){ut_arena_strdup(arena, from->item.text), (ut_emotion_label)from->item.label,
+                        from->distance, ut_arena_strdup(arena, from->item.source)};
+    return out->text && out->source ? UT_OK : ut_fail_memory(err, "emotion");
+}
+
+/* ------------------------------------------------------------------------------ searching */
+
+typedef struct search {
+    const ut_examples *examples;
+    ut_conversation *c;
+    bool text, voice;
+    size_t k;
+    size_t wide;        /* candidates of each store */
+    ut_arena *arena;    /* of one batch */
+    float *vectors;     /* [BATCH, UT_COMBINED_DIM] queries */
+    ut_store_hit *hits; /* [BATCH, wide] of one store */
+    candidate *all;     /* [BATCH, 2 * wide] of both */
+    size_t counts[BATCH];
+} search;
+
+/* Queries of utterances first .. first + n into one of the stores. */
+static ut_status search_store(search *s, int which, size_t first, size_t n, ut_error *err)
+{
+    size_t found[BATCH];
+    for (size_t i = 0; i < n; i++) {
+        const ut_utterance *u = &s->c->utterances[first + i];
+        (void)ut_combine(&s->examples->from[which].space, s->text ? &u->text_embedding : NULL,
+                         s->voice ? &u->voice : NULL, s->vectors + i * UT_COMBINED_DIM);
+    }
+    ut_store_query query = {.vectors = s->vectors,
+                            .count = n,
+                            .k = s->wide,
+                            .filter = {.labels = UT_STORE_LABELLED,
+                                       .exclude_conversation = ut_examples_conversation(s->c)},
+                            .with_vectors = true};
+    UT_TRY(ut_store_nearest(s->examples->from[which].store, &query, s->arena, s->hits, found, err));
+    for (size_t i = 0; i < n; i++)
+        for (size_t h = 0; h < found[i]; h++)
+            s->all[i * 2 * s->wide + s->counts[i]++] =
+                as_candidate(&s->hits[i * s->wide + h], s->vectors + i * UT_COMBINED_DIM);
+    return UT_OK;
+}
+
+static ut_status choose(search *s, size_t i, ut_example *out, size_t *found, ut_error *err)
+{
+    candidate *all = s->all + i * 2 * s->wide;
+    const candidate *kept[MOST];
+    size_t count = 0;
+    qsort(all, s->counts[i], sizeof *all, by_distance);
+    for (size_t h = 0; h < s->counts[i] && count < s->k; h++) {
+        if (is_more_of_the_same(&all[h], kept, count))
+            continue;
+        kept[count] = &all[h];
+        UT_TRY(keep(&all[h], s->c->arena, &out[count++], err));
+    }
+    *found = count;
+    return UT_OK;
+}
+
+static ut_status search_batch(search *s, size_t first, size_t n, ut_example *out, size_t *found,
+                              ut_error *err)
+{
+    ut_arena_reset(s->arena);
+    memset(s->counts, 0, sizeof s->counts);
+    s->vectors = UT_ARENA_NEW(s->arena, float, BATCH *UT_COMBINED_DIM);
+    s->hits = UT_ARENA_NEW(s->arena, ut_store_hit, BATCH * s->wide);
+    s->all = UT_ARENA_NEW(s->arena, candidate, BATCH * s->wide * 2);
+    if (!s->vectors || !s->hits || !s->all)
+        return ut_fail_memory(err, "emotion");
+    for (int which = 0; which < 2; which++)
+        if (s->examples->from[which].store)
+            UT_TRY(search_store(s, which, first, n, err));
+    for (size_t i = 0; i < n; i++)
+        UT_TRY(choose(s, i, out + (first + i) * s->k, &found[first + i], err));
+    return UT_OK;
+}
+
+ut_status ut_examples_nearest(const void *examples, ut_conversation *c, bool text, bool voice,
+                              size_t k, ut_example *out, size_t *found, ut_error *err)
+{
+    if (k > MOST)
+        k = MOST;
+    search s = {.examples = examples,
+                .c = c,
+                .text = text,
+                .voice = voice,
+                .k = k,
+                .wide = k * WIDER,
+                .arena = ut_arena_create(0)};
+    ut_status status = s.arena ? UT_OK : ut_fail_memory(err, "emotion");
+    for (size_t i = 0; i < c->utterance_count && status == UT_OK; i += BATCH) {
+        size_t n = c->utterance_count - i < BATCH ? c->utterance_count - i : BATCH;
+        status = search_batch(&s, i, n, out, found, err);
+    }
+    ut_arena_destroy(s.arena);
+    return status;
 }

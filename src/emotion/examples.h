@@ -1,26 +1,30 @@
-/* Labelled example utterances, held with their embeddings and searched exactly.
+/* Labelled example utterances, near ones of which are brought as evidence: the collection that
+ * comes with the program and, where the user has one, their own knowledge base.
  *
- * Read from JSON lines {"text": ..., "label": ...}; embedded with the text encoder in use when
- * opened, so that distances are of one kind, or with vectors that it made before. Immutable after
- * opening; any number of threads. */
+ * Both hold combined embeddings (combined.h). Opened once, then immutable; any number of threads. A
+ * knowledge base that others change meanwhile is seen as it is at each search. */
 #ifndef UT_EMOTION_EXAMPLES_H
 #define UT_EMOTION_EXAMPLES_H
 
-#include "emotion/judge.h"
+#include "emotion/combined.h"
+#include "store/store.h"
 
 typedef struct ut_examples ut_examples;
 
+/* Makes the sentence vector of a text, [UT_COMBINED_TEXT], with the encoder in use. */
+typedef ut_status (*ut_examples_embed)(void *context, const char *text, float *embedding,
+                                       ut_error *err);
+
 typedef struct ut_examples_from {
-    const char *path;  /* JSON lines */
-    const char *name;  /* what evidence calls the collection */
-    const char *model; /* the encoder's name ... */
-    size_t dim;        /* ... and the values of its embeddings */
-    ut_judge_embed embed;
+    const char *path;         /* JSON lines {"text": ..., "label": ...} */
+    const char *name;         /* what evidence calls the collection */
+    const ut_combined *space; /* its names must outlive the examples */
+    ut_examples_embed embed;
     void *context;
-    /* A weights file with `vectors`, [lines, dim] in the order of the lines, and metadata
-     * examples_sha256 and encoder_sha256 (tools/train/starter_vectors.py): taken if these are the
-     * hashes of `path` and of the encoder. If it is NULL, absent, or of other files, the lines are
-     * embedded. */
+    /* A weights file with `vectors`, [lines, UT_COMBINED_TEXT] in the order of the lines, and
+     * metadata examples_sha256 and encoder_sha256 (tools/train/starter_vectors.py): taken if these
+     * are the hashes of `path` and of the encoder. If it is NULL, absent, or of other files, the
+     * lines are embedded. */
     const char *vectors;
     const char *encoder_sha256;
 } ut_examples_from;
@@ -28,12 +32,25 @@ typedef struct ut_examples_from {
 UT_MUST_CHECK ut_status ut_examples_open(const ut_examples_from *from, ut_examples **examples,
                                          ut_error *err);
 void ut_examples_close(ut_examples *examples); /* NULL is fine */
+
+/* Takes a knowledge base of this space too, and closes it in the end. */
+void ut_examples_add_store(ut_examples *examples, ut_store *store, const ut_combined *space);
+
+/* Examples that come with the program. */
 size_t ut_examples_count(const ut_examples *examples);
 
-/* The k nearest by cosine distance, nearest first, into out[k]; returns how many. None for an
- * embedding of another model, or when memory runs out. Strings come from `arena`. Fits
- * ut_judge_models.nearest. */
-size_t ut_examples_nearest(const void *examples, const char *model, const float *embedding,
-                           size_t n, size_t k, ut_arena *arena, ut_example *out);
+/* What the utterances of a conversation are filed under: the hash of its recording, so that the
+ * same recording under another name is known as the same, or else its id. */
+const char *ut_examples_conversation(const ut_conversation *c);
+
+/* For each utterance the at most `k` nearest labelled examples, nearest first, into
+ * out[utterances * k], found[i] of them (k at most 64): by what was said (`text`), how it sounded
+ * (`voice`), or both. None of this very conversation; each text once; at most two of any one
+ * conversation, so that a single talk does not outvote the rest. ut_example.distance is 1 - cosine
+ * over the parts that both have. Strings come from the conversation's arena. `examples` is a
+ * ut_examples: fits ut_judge_models.nearest. */
+UT_MUST_CHECK ut_status ut_examples_nearest(const void *examples, ut_conversation *c, bool text,
+                                            bool voice, size_t k, ut_example *out, size_t *found,
+                                            ut_error *err);
 
 #endif

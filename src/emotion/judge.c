@@ -24,6 +24,8 @@ typedef struct judging {
     bool *read;             /* which utterances have one */
     float *baselines;       /* [speakers, voice_dim] */
     size_t *baseline_counts;
+    ut_example *examples;        /* [utterances, NEIGHBOURS] */
+    size_t *found;               /* [utterances] how many; NULL: nothing was asked for */
     float (*usual)[UT_EMOTIONS]; /* [speakers] mean acoustic opinion, the acoustic expert's prior */
 } judging;
 
@@ -72,32 +74,40 @@ static void hear_usual(judging *j)
 
 /* Votes of the nearest examples, each by exp(-distance / 0.1): a tenth of cosine distance is what
  * parts a paraphrase from a sentence on the same subject. */
-static void recall(const judging *j, ut_utterance *u, ut_opinion *o)
+static void vote(const ut_emotion *e, ut_opinion *o)
 {
-    const ut_judge_models *m = j->models;
-    if (!m->nearest || !j->options->retrieval || !j->options->text || !u->text_embedding.count)
-        return;
-    ut_example found[NEIGHBOURS];
-    size_t n = m->nearest(m->examples, u->text_embedding.model, u->text_embedding.values,
-                          u->text_embedding.count, NEIGHBOURS, j->c->arena, found);
-    ut_example *kept = n ? UT_ARENA_NEW(j->c->arena, ut_example, n) : NULL;
-    if (!kept)
-        return;
     float votes[UT_EMOTIONS];
     float total = 0.5f;
     for (int i = 0; i < UT_EMOTIONS; i++)
         votes[i] = 0.1f;
-    for (size_t i = 0; i < n; i++) {
-        kept[i] = found[i];
-        float vote = expf((found[0].distance - found[i].distance) / 0.1f);
-        votes[found[i].label] += vote;
-        total += vote;
+    for (size_t i = 0; i < e->example_count; i++) {
+        float one = expf((e->examples[0].distance - e->examples[i].distance) / 0.1f);
+        votes[e->examples[i].label] += one;
+        total += one;
     }
     for (int i = 0; i < UT_EMOTIONS; i++)
         o->probabilities[i] = votes[i] / total;
-    o->present = true;
-    u->emotion.examples = kept;
-    u->emotion.example_count = n;
+    o->present = e->example_count > 0;
+}
+
+/* Finds the examples near to every utterance. A knowledge base that does not answer costs its vote
+ * and is noted; the analysis goes on. */
+static ut_status recall(judging *j, ut_error *err)
+{
+    const ut_judge_models *m = j->models;
+    ut_conversation *c = j->c;
+    if (!m->nearest || !j->options->retrieval)
+        return UT_OK;
+    ut_error failure;
+    j->examples = UT_ARENA_NEW(c->arena, ut_example, c->utterance_count * NEIGHBOURS + 1);
+    j->found = calloc(c->utterance_count + 1, sizeof *j->found);
+    if (!j->examples || !j->found)
+        return ut_fail_memory(err, "emotion");
+    if (m->nearest(m->examples, c, j->options->text, j->options->audio, NEIGHBOURS, j->examples,
+                   j->found, &failure) == UT_OK)
+        return UT_OK;
+    memset(j->found, 0, c->utterance_count * sizeof *j->found);
+    return ut_conversation_add_note(c, "no labelled example had a vote: %s", failure.message);
 }
 
 static void reliabilities(const ut_utterance *u, float r[UT_EXPERTS])
@@ -154,7 +164,11 @@ static ut_status ask_one(const judging *j, size_t index, ut_error *err)
                                           index, context->probabilities, err));
         context->present = true;
     }
-    recall(j, u, &e->opinions[UT_EXPERT_RETRIEVAL]);
+    if (j->found && j->found[index]) {
+        e->examples = j->examples + index * NEIGHBOURS;
+        e->example_count = j->found[index];
+        vote(e, &e->opinions[UT_EXPERT_RETRIEVAL]);
+    }
     return UT_OK;
 }
 
@@ -223,12 +237,15 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
         hear_usual(&j);
     if (status == UT_OK)
         status = read_all(&j, err);
+    if (status == UT_OK)
+        status = recall(&j, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         status = ask_one(&j, i, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         decide_one(&j, i);
     for (size_t i = 0; status == UT_OK && options->explain && i < c->utterance_count; i++)
         status = explain_one(&j, i, err);
+    free(j.found);
     free(j.read);
     free(j.turns);
     free(j.baselines);

@@ -30,11 +30,11 @@ typedef struct ut_judge_models {
     ut_judge_embed embed;
     void *embed_context;
 
-    /* Labelled examples nearest to a text embedding, at most `k`, nearest first; strings come
-     * from `arena`. */
+    /* For each utterance the labelled examples nearest by what was said and how it sounded, at
+     * most `k`, into out[utterances * k], found[i] of them; strings come from c->arena. */
     const void *examples;
-    size_t (*nearest)(const void *examples, const char *model, const float *embedding, size_t n,
-                      size_t k, ut_arena *arena, ut_example *out);
+    ut_status (*nearest)(const void *examples, ut_conversation *c, bool text, bool voice, size_t k,
+                         ut_example *out, size_t *found, ut_error *err);
 } ut_judge_models;
 
 typedef struct ut_judge_options {

@@ -1,5 +1,4 @@
 /* Step 3: the emotion of each utterance, and why; and all steps together. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "base/json.h"
 #include "emotion/judge.h"
 #include "pipeline/engine.h"
+#include "pipeline/knowledge.h"
 #include "pipeline/steps.h"
 
 ut_status ut_step_check(const ut_step *step, ut_error *err)
@@ -22,26 +22,26 @@ void ut_step_report(const ut_step *step, const char *stage, double done)
         step->progress(step->context, stage, done < 0 ? 0 : done > 1 ? 1 : done);
 }
 
-/* One vector of what was said and how it sounded: both parts of length 1, halves of the whole. */
-static ut_status combine(ut_conversation *c, ut_utterance *u, ut_error *err)
+/* The combined embedding of every utterance that has a part of it. */
+static ut_status combine_all(const ut_engine *e, ut_conversation *c, const char *voice_model,
+                             ut_error *err)
 {
-    const ut_embedding *parts[] = {&u->text_embedding, &u->voice};
-    size_t n = u->text_embedding.count + u->voice.count;
-    if (!n)
-        return UT_OK;
-    u->combined = (ut_embedding){"text+voice", UT_ARENA_NEW(c->arena, float, n), n};
-    if (!u->combined.values)
-        return ut_fail_memory(err, "analyze");
-    size_t at = 0;
-    for (int p = 0; p < 2; p++) {
-        double squares = 0;
-        for (size_t i = 0; i < parts[p]->count; i++)
-            squares += (double)parts[p]->values[i] * parts[p]->values[i];
-        double scale = squares > 0 ? sqrt(0.5 / squares) : 0;
-        for (size_t i = 0; i < parts[p]->count; i++)
-            u->combined.values[at++] = (float)(parts[p]->values[i] * scale);
+    char name[UT_COMBINED_NAME];
+    ut_combined space = {e->text_model, voice_model};
+    ut_combined_name(&space, name);
+    const char *kept = ut_arena_strdup(c->arena, name);
+    for (size_t i = 0; kept && i < c->utterance_count; i++) {
+        ut_utterance *u = &c->utterances[i];
+        float vector[UT_COMBINED_DIM];
+        if (!ut_combine(&space, &u->text_embedding, &u->voice, vector))
+            continue;
+        float *values = UT_ARENA_NEW(c->arena, float, UT_COMBINED_DIM);
+        if (!values)
+            return ut_fail_memory(err, "analyze");
+        memcpy(values, vector, sizeof vector);
+        u->combined = (ut_embedding){kept, values, UT_COMBINED_DIM};
     }
-    return UT_OK;
+    return kept ? UT_OK : ut_fail_memory(err, "analyze");
 }
 
 /* The acoustic expert that fits the voice embeddings which the document holds. */
@@ -117,9 +117,15 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     options.explain = !step->labels_only;
     UT_TRY(ut_step_check(step, err));
     ut_step_report(step, "analyze", 0);
-    for (size_t i = 0; !step->labels_only && i < c->utterance_count; i++)
-        UT_TRY(combine(c, &c->utterances[i], err));
+    if (!step->labels_only)
+        UT_TRY(combine_all(e, c, models.voice_model, err));
     UT_TRY(ut_judge(&models, &options, c, err));
+    /* Kept without a label, for search and history; a knowledge base that fails costs nothing else.
+     */
+    ut_error failure;
+    if (e->store && !step->labels_only &&
+        ut_knowledge_add(e->store, c, NULL, NULL, NULL, NULL, &failure) != UT_OK)
+        UT_TRY(ut_conversation_add_note(c, "not added to the knowledge base: %s", failure.message));
     ut_step_report(step, "analyze", 1);
     return ut_engine_record(e, c, "emotion") == UT_OK ? UT_OK : ut_fail_memory(err, "analyze");
 }

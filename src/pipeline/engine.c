@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "pipeline/knowledge.h"
 
 /* What `auto` looks for, best for conversations on a processor first: base is what the standard set
  * holds and what the voice head was trained on. */
@@ -212,50 +213,62 @@ static ut_status open_heads(ut_engine *e, ut_error *err)
     return UT_OK;
 }
 
-/* The head trained on this recogniser's encoder, told by its name and checked by its width. */
-static void choose_head(ut_engine *e, const char *recogniser)
+/* The head trained on the encoder of a recogniser of this name; NULL where there is none. */
+static const struct ut_engine_head *head_for(const ut_engine *e, const char *recogniser)
 {
     for (size_t i = 0; i < sizeof head_sizes / sizeof *head_sizes; i++) {
         const char *at = strstr(recogniser, head_sizes[i]);
+        if (!at || at[strlen(head_sizes[i])])
+            continue;
         char name[64];
         snprintf(name, sizeof name, "whisper-%s-voice", head_sizes[i]);
-        for (size_t h = 0; at && !at[strlen(head_sizes[i])] && h < e->head_count; h++)
-            if (strcmp(e->heads[h].name, name) == 0 &&
-                (int)ut_voice_head_width(e->heads[h].head) ==
-                    ut_whisper_get_dims(ut_recognizer_model(e->recognizer))->d)
-                e->head = &e->heads[h];
-        if (at)
-            return;
+        for (size_t h = 0; h < e->head_count; h++)
+            if (strcmp(e->heads[h].name, name) == 0)
+                return &e->heads[h];
+        return NULL;
     }
+    return NULL;
+}
+
+/* Name and folder of the recogniser that the options ask for; both NULL for none. */
+static ut_status find_recogniser(ut_engine *e, const char **name, const char **folder,
+                                 ut_error *err)
+{
+    const char *want = e->options.asr_model;
+    *name = *folder = NULL;
+    if (strcmp(want, "none") == 0)
+        return UT_OK;
+    if (strcmp(want, "auto") == 0) {
+        for (size_t i = 0; !*folder && i < sizeof recognisers / sizeof *recognisers; i++)
+            UT_TRY(find_installed(e, *name = recognisers[i], folder, err));
+        return UT_OK;
+    }
+    *name = want;
+    UT_TRY(find_installed(e, want, folder, err));
+    if (*folder)
+        return UT_OK;
+    if (!ut_file_is_dir(want))
+        return missing(want, err);
+    *folder = want;
+    *name = ut_path_base(want);
+    return UT_OK;
 }
 
 static ut_status open_recogniser(ut_engine *e, ut_error *err)
 {
-    const char *want = e->options.asr_model;
-    const char *folder = NULL;
-    const char *name = want;
-    if (strcmp(want, "none") == 0)
+    const char *name;
+    const char *folder;
+    UT_TRY(find_recogniser(e, &name, &folder, err));
+    if (!folder)
         return UT_OK;
-    if (strcmp(want, "auto") == 0) {
-        for (size_t i = 0; !folder && i < sizeof recognisers / sizeof *recognisers; i++)
-            UT_TRY(find_installed(e, name = recognisers[i], &folder, err));
-        if (!folder)
-            return UT_OK;
-    } else {
-        UT_TRY(find_installed(e, want, &folder, err));
-    }
-    if (!folder) {
-        if (!ut_file_is_dir(want))
-            return missing(want, err);
-        folder = want;
-        name = ut_path_base(want);
-    }
     if (e->planning)
         return record(e, "recognition", name, in_folder(e, folder, "model.bin"), err);
     UT_TRY(ut_recognizer_open(folder, &e->recognizer, err));
-    UT_TRY(
-        record(e, "recognition", name, ut_whisper_path(ut_recognizer_model(e->recognizer)), err));
-    choose_head(e, name);
+    const ut_whisper *model = ut_recognizer_model(e->recognizer);
+    UT_TRY(record(e, "recognition", name, ut_whisper_path(model), err));
+    const struct ut_engine_head *head = head_for(e, name);
+    if (head && (int)ut_voice_head_width(head->head) == ut_whisper_get_dims(model)->d)
+        e->head = head;
     return UT_OK;
 }
 
@@ -305,6 +318,58 @@ static ut_status open_voice_net(ut_engine *e, ut_error *err)
     return record(e, "voice", e->voice_net_name, path, err);
 }
 
+/* Which encoders make combined embeddings here: the text encoder in use, and what the recogniser
+ * that the options ask for would hear with. */
+static ut_status name_space(ut_engine *e, ut_error *err)
+{
+    const char *name;
+    const char *folder;
+    UT_TRY(find_recogniser(e, &name, &folder, err));
+    const struct ut_engine_head *head = folder ? head_for(e, name) : NULL;
+    e->space = (ut_combined){e->text_model, head ? head->name : e->voice_net_name};
+    return UT_OK;
+}
+
+/* The user's knowledge base: its text must be embedded as ours is; its voice may be another's. */
+static ut_status open_store(ut_engine *e, ut_error *err)
+{
+    ut_store *store;
+    ut_combined space = {0};
+    UT_TRY(ut_knowledge_open(e->options.store, UT_STORE_WRITE, &e->space, &store, err));
+    ut_status status = ut_combined_parse(ut_store_space_of(store).model, e->arena, &space, err);
+    if (status == UT_OK && strcmp(space.text_model, e->text_model) != 0)
+        status = ut_fail(err, UT_ERR_MISMATCH, "engine",
+                         "%s was filled with the text encoder %s, but %s is in use; give the same "
+                         "--text_model, or fill a new knowledge base with this one",
+                         e->options.store, space.text_model, e->text_model);
+    if (status != UT_OK) {
+        ut_store_close(store);
+        return status;
+    }
+    e->store = store; /* closed with the examples */
+    ut_examples_add_store(e->examples, store, &space);
+    return UT_OK;
+}
+
+static ut_status open_examples(ut_engine *e, ut_error *err)
+{
+    const char *path = bundled(e, "knowledge/starter.jsonl");
+    UT_TRY(record(e, "emotion examples", "starter", path, err));
+    if (e->planning)
+        return UT_OK;
+    const ut_examples_from starter = {
+        .path = path,
+        .name = "starter",
+        .space = &e->space,
+        .embed = ut_engine_embed,
+        .context = e,
+        .vectors = bundled(e, "knowledge/starter.minilm.safetensors"),
+        .encoder_sha256 = e->text_sha256,
+    };
+    UT_TRY(ut_examples_open(&starter, &e->examples, err));
+    return e->options.store ? open_store(e, err) : UT_OK;
+}
+
 static ut_status open_emotion(ut_engine *e, ut_error *err)
 {
     const char *expert = e->bert ? "emotion-minilm" : "emotion-static";
@@ -317,22 +382,7 @@ static ut_status open_emotion(ut_engine *e, ut_error *err)
     if (!e->planning)
         UT_TRY(ut_context_expert_open(path, &e->context_expert, err));
     UT_TRY(record(e, "emotion context", "context", path, err));
-    if (!e->options.retrieval)
-        return UT_OK;
-    path = bundled(e, "knowledge/starter.jsonl");
-    const ut_examples_from starter = {
-        .path = path,
-        .name = "starter",
-        .model = e->text_model,
-        .dim = UT_TEXT_DIMENSIONS,
-        .embed = ut_engine_embed,
-        .context = e,
-        .vectors = bundled(e, "knowledge/starter.minilm.safetensors"),
-        .encoder_sha256 = e->text_sha256,
-    };
-    if (!e->planning)
-        UT_TRY(ut_examples_open(&starter, &e->examples, err));
-    return record(e, "emotion examples", "starter", path, err);
+    return e->options.retrieval ? open_examples(e, err) : UT_OK;
 }
 
 ut_status ut_engine_embed_many(const ut_engine *e, const char *const *texts, size_t count,
@@ -379,12 +429,13 @@ static const struct {
     unsigned parts; /* that need it */
     ut_status (*open)(ut_engine *e, ut_error *err);
 } openers[] = {
-    {UT_ENGINE_LISTEN | UT_ENGINE_JUDGE, open_heads},
+    {UT_ENGINE_ALL, open_heads},
     {UT_ENGINE_LISTEN, open_speech},
     {UT_ENGINE_LISTEN, open_speakers},
     {UT_ENGINE_LISTEN, open_recogniser},
     {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, open_text},
     {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, open_voice_net},
+    {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, name_space},
     {UT_ENGINE_JUDGE, open_emotion},
 };
 
@@ -408,11 +459,13 @@ static ut_status open_engine(const ut_options *options, unsigned parts, bool pla
     e->options = *options;
     const char **strings[] = {&e->options.asr_model, &e->options.text_model,
                               &e->options.vad_model, &e->options.speaker_model,
-                              &e->options.language,  &e->options.models_dir};
+                              &e->options.language,  &e->options.models_dir,
+                              &e->options.store};
     const char *fallbacks[] = {defaults.asr_model,
                                defaults.text_model,
                                defaults.vad_model,
                                defaults.speaker_model,
+                               NULL,
                                NULL,
                                NULL};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)

@@ -50,6 +50,8 @@ struct ut_engine {
     ut_voice_net *voice_net;
     const char *voice_net_name;
     ut_examples *examples;
+    ut_store *store;   /* the user's knowledge base, belongs to `examples`; NULL: none */
+    ut_combined space; /* of combined embeddings made here */
 
     ut_vad vad;
     ut_diarize_models diarization;

@@ -30,7 +30,8 @@ enum {
     T = UT_COMMAND_TRANSCRIBE,
     X = UT_COMMAND_EXTRACT,
     A = UT_COMMAND_ANALYZE,
-    E = UT_COMMAND_EVALUATE
+    E = UT_COMMAND_EVALUATE,
+    K = UT_COMMAND_KB
 };
 
 const ut_setting_row ut_setting_rows[] = {
@@ -42,7 +43,7 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(prosody, A, "FILE", "voice measurements of these lines (tab-separated)"),
     TEXT(output, A, "FILE", "where their labels go, line by line"),
     TEXT(predictions, E, "DIR", "folder with results to score"),
-    TEXT(asr_model, R | T, "NAME",
+    TEXT(asr_model, R | T | K, "NAME",
          "recogniser: auto, none (voice only), whisper-base ..., or a folder"),
     TEXT(language, R | T, "CODE", "spoken language, e.g. en; detected when absent"),
     NUMBER(beam_size, R | T, 1, 8, "hypotheses kept while decoding (5)"),
@@ -52,16 +53,17 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(min_speakers, R | T, 0, 32, "at least so many speakers"),
     NUMBER(max_speakers, R | T, 0, 32, "at most so many speakers"),
     CHOICE(channels, R | T, "auto|mix|split", "two-channel recordings: split is one speaker each"),
-    TEXT(text_model, R | X | A, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
+    TEXT(text_model, R | X | A | K, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
     {"modalities", 'm', offsetof(ut_settings, options.modalities), R | A, 0, 0, NULL, "LIST",
      "any of audio,text,context"},
+    TEXT(store, R | A | K, "WHERE", "knowledge base: a file, or chroma://host:port/collection"),
     FLAG(no_retrieval, R | A, "labelled examples have no vote"),
     FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),
-    TEXT(models_dir, R | T | X | A, "DIR", "bundled weights, if they lie elsewhere"),
+    TEXT(models_dir, R | T | X | A | K, "DIR", "bundled weights, if they lie elsewhere"),
     NUMBER(jobs, R | T | X | A, 0, 256,
            "recordings worked on at once; 0 takes every processor (1)"),
-    FLAG(quiet, R | T | X | A | E, "no progress"),
-    TEXT(config, R | T | X | A | E, "FILE", "settings in YAML, by these names"),
+    FLAG(quiet, R | T | X | A | E | K, "no progress"),
+    TEXT(config, R | T | X | A | E | K, "FILE", "settings in YAML, by these names"),
     {0},
 };
 
@@ -310,6 +312,7 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
     o->vad_model = settings->vad_model;
     o->speaker_model = settings->speaker_model;
     o->models_dir = settings->models_dir;
+    o->store = settings->store;
     o->language = settings->language;
     o->beam_size = settings->beam_size;
     o->num_speakers = settings->num_speakers;

@@ -17,7 +17,8 @@ enum {
     UT_COMMAND_TRANSCRIBE = 2,
     UT_COMMAND_EXTRACT = 4,
     UT_COMMAND_ANALYZE = 8,
-    UT_COMMAND_EVALUATE = 16
+    UT_COMMAND_EVALUATE = 16,
+    UT_COMMAND_KB = 32
 };
 
 typedef struct ut_settings {
@@ -38,6 +39,7 @@ typedef struct ut_settings {
     const char *models_dir;
     const char *language;
     const char *channels;
+    const char *store;
     int beam_size;
     int num_speakers;
     int min_speakers;

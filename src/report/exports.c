@@ -66,7 +66,7 @@ static void csv_number(ut_buf *out, double value, int decimals)
 ut_status ut_export_csv(const ut_conversation *c, ut_buf *out)
 {
     ut_buf_adds(out, "index,start,end,speaker,speaker_confidence,text,text_confidence,emotion,"
-                     "confidence,sad,happy,angry,neutral,non-neutral,explanation\r\n");
+                     "confidence,sad,happy,angry,neutral,non-neutral,explanation,corrected\r\n");
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
         const ut_emotion *e = &u->emotion;
@@ -82,7 +82,7 @@ ut_status ut_export_csv(const ut_conversation *c, ut_buf *out)
         for (int k = 0; k < UT_EMOTIONS; k++)
             csv_number(out, e->present ? (double)e->probabilities[k] : NAN, 4);
         csv_text(out, e->present ? e->explanation : NULL);
-        ut_buf_adds(out, "\r\n");
+        ut_buf_adds(out, ",\r\n"); /* "corrected" is for a person to fill in: undertone kb add */
     }
     return ut_buf_status(out);
 }

@@ -36,8 +36,9 @@ static ut_examples *open_examples(const char *path, const char *sha256, size_t *
 {
     ut_examples *examples = NULL;
     ut_error err;
+    static const ut_combined space = {"minilm", "voice"};
     const ut_examples_from from = {
-        path, "starter", "minilm", DIM, count_calls, calls, ut_test_source(VECTORS), sha256};
+        path, "starter", &space, count_calls, calls, ut_test_source(VECTORS), sha256};
     *calls = 0;
     if (ut_examples_open(&from, &examples, &err) != UT_OK)
         fail_msg("%s", err.message);
@@ -92,16 +93,22 @@ static void spare_the_encoder(void **state)
     assert_int_equal(ut_examples_count(examples), LINES);
     ut_weights *weights = open_vectors();
     const ut_tensor *vectors = ut_weights_find(weights, "vectors");
-    ut_arena *arena = ut_arena_create(0);
     float vector[DIM];
-    ut_example nearest[2];
     ut_tensor_to_f32(vectors, 0, DIM, vector);
-    assert_int_equal(ut_examples_nearest(examples, "minilm", vector, DIM, 2, arena, nearest), 2);
+    ut_utterance said = {.speaker = -1, .text_embedding = {"minilm", vector, DIM}};
+    ut_conversation c = {.arena = ut_arena_create(0), .id = "c", .utterances = &said};
+    c.utterance_count = 1;
+    ut_example nearest[2];
+    size_t found;
+    ut_error err;
+    assert_int_equal(ut_examples_nearest(examples, &c, true, false, 2, nearest, &found, &err),
+                     UT_OK);
+    assert_int_equal(found, 2);
     assert_string_equal(nearest[0].text,
                         "I just can't stop thinking about her, the house is so quiet now.");
     assert_near(nearest[0].distance, 0, 1e-5);
     assert_true(nearest[1].distance > 0.1f);
-    ut_arena_destroy(arena);
+    ut_arena_destroy(c.arena);
     ut_weights_close(weights);
     ut_examples_close(examples);
 }

@@ -41,7 +41,7 @@ static void csv_reads_back(void **state)
     const char *at = out.data;
     for (size_t row = 0; row <= c->utterance_count; row++) {
         char value[4096];
-        for (int column = 0; column < 15; column++) {
+        for (int column = 0; column < 16; column++) {
             at = csv_field(at, value);
             if (row && column == 5)
                 assert_string_equal(value, c->utterances[row - 1].text);
@@ -55,7 +55,7 @@ static void csv_reads_back(void **state)
             if (row && column == 9 && *value)
                 assert_near(strtod(value, NULL),
                             c->utterances[row - 1].emotion.probabilities[UT_SAD], 0.00006);
-            if (column < 14)
+            if (column < 15)
                 assert_int_equal(*at++, ',');
         }
         assert_memory_equal(at, "\r\n", 2);

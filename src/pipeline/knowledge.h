@@ -1,0 +1,36 @@
+/* The user's knowledge base: utterances with what a person said of them, in a store.
+ *
+ * What was only analysed is in it without a label: search and history find it, it has no vote. */
+#ifndef UT_PIPELINE_KNOWLEDGE_H
+#define UT_PIPELINE_KNOWLEDGE_H
+
+#include "emotion/combined.h"
+#include "eval/truth.h"
+#include "pipeline/engine.h"
+#include "store/store.h"
+
+/* Opens a store as it is; where there is none and `mode` lets it be made, one of this space. The
+ * token of a Chroma server comes from CHROMA_TOKEN. `space` may be NULL: it must be there. */
+UT_MUST_CHECK ut_status ut_knowledge_open(const char *where, ut_store_mode mode,
+                                          const ut_combined *space, ut_store **store,
+                                          ut_error *err);
+
+/* Adds an analysed conversation's utterances; labels[utterances] as ut_store_item.label, NULL for
+ * none known. One that is there already takes the label given here, and keeps its own where that is
+ * -1. `source` NULL: the conversation's id. *added and *labelled (either may be NULL) count what is
+ * new. */
+UT_MUST_CHECK ut_status ut_knowledge_add(ut_store *store, const ut_conversation *c,
+                                         const int *labels, const char *source, size_t *added,
+                                         size_t *labelled, ut_error *err);
+
+/* What a person said of a conversation's utterances, into labels[utterances], -1 where nothing:
+ * from the column "corrected" of the utterances.csv beside its document. No such file or column:
+ * none.
+ */
+UT_MUST_CHECK ut_status ut_knowledge_corrected(const char *document, const ut_conversation *c,
+                                               int *labels, ut_error *err);
+/* The same from ground truth: an utterance takes the label of the entry that overlaps it most, if
+ * that is at least half of it; a label without times is every utterance's. */
+void ut_knowledge_truth(const ut_truth *truth, const ut_conversation *c, int *labels);
+
+#endif

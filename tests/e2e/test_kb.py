@@ -1,0 +1,120 @@
+"""The knowledge base through the binary: filled, searched, corrected, moved; and what it does to a judgement."""
+import csv
+import json
+import pathlib
+import tempfile
+
+from support import SAMPLE, load, main, run, tone
+
+SENTENCES = [
+    ("I cannot take any more of this, you have ruined everything!", "angry"),
+    ("We buried my dog this morning.", "sad"),
+    ("What a lovely surprise, thank you all!", "happy"),
+    ("The train to the coast leaves at nine.", "neutral"),
+]
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps({"text": t, "label": l}) + "\n" for t, l in rows), encoding="utf-8")
+
+
+def hits(*arguments):
+    out, _ = run("kb", "query", *arguments)
+    names = ("distance", "label", "source", "speaker", "start", "text", "id")
+    return [dict(zip(names, line.split("\t"))) for line in out.splitlines()]
+
+
+def stats(store):
+    out, _ = run("kb", "stats", "--store", store)
+    return {line[:12].strip(): line[12:].strip() for line in out.splitlines()}
+
+
+def test_texts_in_and_out():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        store, lines, table = folder / "k.db", folder / "own.jsonl", folder / "own.csv"
+        write_lines(lines, SENTENCES)
+        run("kb", "import", lines, "--store", store, "--text_model", "bundled")
+        assert stats(store)["utterances"] == "4" and stats(store)["angry"] == "1", stats(store)
+        run("kb", "import", lines, "--store", store, "--text_model", "bundled")
+        assert stats(store)["utterances"] == "4", "the same import twice adds nothing"
+        found = hits("--store", store, "--text_model", "bundled", "--text", "My dog died.", "--k", 1)
+        assert [h["label"] for h in found] == ["sad"], found
+        exact = hits("--store", store, "--text_model", "bundled", "--text", SENTENCES[3][0], "--k", 1)
+        assert float(exact[0]["distance"]) == 0, exact
+        run("kb", "export", table, "--store", store)
+        run("kb", "export", folder / "a.jsonl", "--store", store)
+        run("kb", "import", table, "--store", folder / "t.db", "--text_model", "bundled")
+        run("kb", "copy", folder / "c.db", "--store", store)
+        for other in ("t.db", "c.db"):
+            run("kb", "export", folder / "b.jsonl", "--store", folder / other)
+            assert (folder / "a.jsonl").read_bytes() == (folder / "b.jsonl").read_bytes(), other
+        run("kb", "label", found[0]["id"], "neutral", "--store", store)
+        assert stats(store)["sad"] == "0"
+        run("kb", "remove", found[0]["id"], "--store", store)
+        assert stats(store)["utterances"] == "3"
+
+
+def test_bad_input():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        store = folder / "k.db"
+        write_lines(folder / "bad.jsonl", [*SENTENCES, ("Hm.", "furious")])
+        _, said = run("kb", "import", folder / "bad.jsonl", "--store", store, "--text_model", "bundled", expect=1)
+        assert "line 5" in said, said
+        assert stats(store)["utterances"] == "0", "a file with a bad line adds nothing"
+        (folder / "bad.csv").write_text("text,label\nYes.,happy,1\n")
+        _, said = run("kb", "import", folder / "bad.csv", "--store", store, "--text_model", "bundled", expect=1)
+        assert "line 2" in said, said
+        (folder / "notes.txt").write_text("this is no store\n" * 100)
+        _, said = run("kb", "stats", "--store", folder / "notes.txt", expect=1)
+        assert "notes.txt" in said, said
+        _, said = run("kb", "stats", "--store", folder / "none.db", expect=1)
+        assert "none.db" in said, said
+        for wrong in (["stats"], ["fly", "--store", store], ["add", "--store", store],
+                      ["add", "--store", store, "--text", "Yes.", "--label", "furious"],
+                      ["query", "--store", store, "--text", "a", "--k", "0"]):
+            run("kb", *wrong, expect=2)
+
+
+def analysed(folder, store, *more):
+    run("run", "--audio_dir", SAMPLE, "--output_dir", folder, "--store", store, "--quiet", *more)
+    return load(folder / "watch_repair" / "conversation.json")
+
+
+def test_corrections_and_leakage():
+    """What is analysed is filed without a label; a person's correction reaches the store, and has no vote in the very
+    conversation that it was made in."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        store = folder / "k.db"
+        before = analysed(folder / "r", store)
+        count = len(before["utterances"])
+        assert stats(store)["no label"] == str(count), stats(store)
+        table = folder / "r" / "watch_repair" / "utterances.csv"
+        rows = list(csv.DictReader(table.open(encoding="utf-8", newline="")))
+        for row in rows[:3]:
+            row["corrected"] = "angry"
+        with table.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rows)
+        run("kb", "add", folder / "r", "--store", store)
+        assert stats(store)["angry"] == "3" and stats(store)["utterances"] == str(count), stats(store)
+        again = analysed(folder / "r2", store)
+        assert again == before, "a conversation's own labels must not judge it"
+
+
+def test_labelled_recordings_vote():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "in").mkdir()
+        tone(folder / "in" / "a.wav", 2)
+        (folder / "gt.json").write_text('{"a.wav": [{"emotion": "happy"}]}')
+        _, said = run("kb", "add", folder / "in", "--ground_truth", folder / "gt.json", "--store", folder / "k.db",
+                      "--asr_model", "none")
+        assert "added" in said, said
+
+
+if __name__ == "__main__":
+    main([test_texts_in_and_out, test_bad_input, test_corrections_and_leakage, test_labelled_recordings_vote])
