@@ -1,7 +1,13 @@
 /* The embedded back end: the file, its kind and its transactions.
  *
  *   space(model, dim)                                       one row
- *   items(n, id, text, label, ..., start, stop, vector)     vector: little-endian f32, [dim] */
+ *   items(n, id, text, label, ..., start, stop, vector, b)  vector: little-endian f32, [dim]
+ *   blocks(b, changed, used, data)                          what a search needs of the items of a
+ *                                                           block (embedded_blocks.h)
+ *   names(key, name)                                        strings that filters compare
+ *
+ * Every change of items changes their blocks in the same transaction and gives them its number, so
+ * that another process that searches reads again what has a number it has not seen. */
 #include "store/embedded.h"
 
 #include <stdlib.h>
@@ -22,17 +28,36 @@ static const char schema[] =
     "CREATE TABLE items(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL,"
     " label INTEGER NOT NULL, speaker TEXT NOT NULL, language TEXT NOT NULL, channel TEXT NOT NULL,"
     " source TEXT NOT NULL, conversation TEXT NOT NULL, start REAL NOT NULL, stop REAL NOT NULL,"
-    " vector BLOB NOT NULL);";
+    " vector BLOB NOT NULL, b INTEGER NOT NULL);"
+    "CREATE TABLE blocks(b INTEGER PRIMARY KEY, changed INTEGER NOT NULL, used INTEGER NOT NULL,"
+    " data BLOB NOT NULL);"
+    "CREATE INDEX blocks_changed ON blocks(changed);"
+    "CREATE INDEX blocks_used ON blocks(used);"
+    "CREATE TABLE names(key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);";
 
 static const char *const texts[UT_ST_STATEMENTS] = {
+    [UT_ST_BEGIN_READ] = "BEGIN",
+    [UT_ST_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [UT_ST_COMMIT] = "COMMIT",
+    [UT_ST_ROLLBACK] = "ROLLBACK",
+    [UT_ST_VERSION] = "PRAGMA data_version",
     [UT_ST_INSERT] = "INSERT OR IGNORE INTO items(" UT_EMBEDDED_ITEM
-                     ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    [UT_ST_COUNT] = "SELECT count(*) FROM items",
+                     ", b) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [UT_ST_COUNT] = "SELECT coalesce(sum(used), 0) FROM blocks",
     [UT_ST_BY_ID] = "SELECT " UT_EMBEDDED_ITEM " FROM items WHERE id = ?1",
+    [UT_ST_BY_N] = "SELECT " UT_EMBEDDED_ITEM " FROM items WHERE n = ?1",
     [UT_ST_EACH] = "SELECT " UT_EMBEDDED_ITEM " FROM items ORDER BY id",
-    [UT_ST_REMOVE] = "DELETE FROM items WHERE id = ?1",
-    [UT_ST_LABEL] = "UPDATE items SET label = ?2 WHERE id = ?1",
-    [UT_ST_SCAN] = "SELECT " UT_EMBEDDED_ITEM " FROM items",
+    [UT_ST_PLACE] = "SELECT b, n FROM items WHERE id = ?1",
+    [UT_ST_REMOVE] = "DELETE FROM items WHERE n = ?1",
+    [UT_ST_LABEL] = "UPDATE items SET label = ?2 WHERE n = ?1",
+    [UT_ST_NAME_KEY] = "SELECT key FROM names WHERE name = ?1",
+    [UT_ST_NEW_NAME] = "INSERT INTO names(name) VALUES(?1)",
+    [UT_ST_LAST_CHANGE] = "SELECT coalesce(max(changed), 0) FROM blocks",
+    [UT_ST_LAST_BLOCK] = "SELECT coalesce(max(b), -1) FROM blocks",
+    [UT_ST_ROOM] = "SELECT b FROM blocks WHERE used < ?1 LIMIT 1",
+    [UT_ST_WRITE_BLOCK] = "INSERT OR REPLACE INTO blocks(b, changed, used, data)"
+                          " VALUES(?1, ?2, ?3, ?4)",
+    [UT_ST_CHANGED] = "SELECT b FROM blocks WHERE changed > ?1 ORDER BY b",
 };
 
 ut_status ut_embedded_fail(const ut_embedded *e, int rc, ut_error *err)
@@ -102,7 +127,8 @@ static int open_with(ut_embedded *e, const char *path, const char *parameters, i
     sqlite3_db_config(e->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(e->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(e->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-    return sqlite3_exec(e->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+    return sqlite3_exec(e->db, "PRAGMA cache_size=-16000; SELECT count(*) FROM sqlite_master", NULL,
+                        NULL, NULL);
 }
 
 static int open_database(ut_embedded *e, const char *path, ut_store_mode mode)
@@ -135,9 +161,10 @@ static int number_of(ut_embedded *e, const char *sql, sqlite3_int64 *value)
 static int create_tables(ut_embedded *e, ut_store_space space)
 {
     sqlite3_int64 tables = 0;
-    int rc =
-        sqlite3_exec(e->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE",
-                     NULL, NULL, NULL);
+    int rc = sqlite3_exec(e->db,
+                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                          "PRAGMA wal_autocheckpoint=4000; BEGIN IMMEDIATE",
+                          NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return rc;
     rc = number_of(e, "SELECT count(*) FROM sqlite_master", &tables);
@@ -216,6 +243,7 @@ static void close_embedded(void *self)
     for (int i = 0; i < UT_ST_STATEMENTS; i++)
         sqlite3_finalize(e->statements[i]);
     sqlite3_close(e->db);
+    ut_embedded_forget(e);
     pthread_mutex_destroy(&e->lock);
     free(e->model);
     free(e->path);
@@ -253,24 +281,32 @@ sqlite3_stmt *ut_embedded_statement(ut_embedded *e, int which, int *rc)
     return *statement;
 }
 
-ut_status ut_embedded_begin(ut_embedded *e, ut_error *err)
+int ut_embedded_run(ut_embedded *e, int which)
 {
-    int rc = sqlite3_exec(e->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    return rc == SQLITE_OK ? UT_OK : ut_embedded_fail(e, rc, err);
+    int rc;
+    sqlite3_stmt *statement = ut_embedded_statement(e, which, &rc);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-ut_status ut_embedded_end(ut_embedded *e, ut_status status, ut_error *err)
+int ut_embedded_number(ut_embedded *e, int which, int64_t *value)
+{
+    int rc;
+    sqlite3_stmt *row = ut_embedded_statement(e, which, &rc);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+        *value = sqlite3_column_int64(row, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_reset(row);
+    return rc;
+}
+
+void ut_embedded_reset(ut_embedded *e)
 {
     for (int i = 0; i < UT_ST_STATEMENTS; i++)
         sqlite3_reset(e->statements[i]);
-    if (status == UT_OK) {
-        int rc = sqlite3_exec(e->db, "COMMIT", NULL, NULL, NULL);
-        if (rc != SQLITE_OK)
-            status = ut_embedded_fail(e, rc, err);
-    }
-    if (status != UT_OK && !sqlite3_get_autocommit(e->db))
-        sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
-    return status;
 }
 
 /* ------------------------------------------------------------------ behind the interface */
@@ -282,8 +318,7 @@ ut_status ut_embedded_end(ut_embedded *e, ut_status status, ut_error *err)
         ut_embedded *e = self;                                                                     \
         pthread_mutex_lock(&e->lock);                                                              \
         ut_status status = (call);                                                                 \
-        for (int i = 0; i < UT_ST_STATEMENTS; i++)                                                 \
-            sqlite3_reset(e->statements[i]);                                                       \
+        ut_embedded_reset(e);                                                                      \
         pthread_mutex_unlock(&e->lock);                                                            \
         return status;                                                                             \
     } while (0)

@@ -8,17 +8,40 @@
 
 #include "store/internal.h"
 
-/* Statements that are prepared once, when first used. */
+/* Statements, prepared when first used; their texts are in embedded.c. */
 enum {
+    UT_ST_BEGIN_READ,
+    UT_ST_BEGIN_WRITE,
+    UT_ST_COMMIT,
+    UT_ST_ROLLBACK,
+    UT_ST_VERSION,
     UT_ST_INSERT,
     UT_ST_COUNT,
     UT_ST_BY_ID,
+    UT_ST_BY_N,
     UT_ST_EACH,
+    UT_ST_PLACE,
     UT_ST_REMOVE,
     UT_ST_LABEL,
-    UT_ST_SCAN,
+    UT_ST_NAME_KEY,
+    UT_ST_NEW_NAME,
+    UT_ST_LAST_CHANGE,
+    UT_ST_LAST_BLOCK,
+    UT_ST_ROOM,
+    UT_ST_WRITE_BLOCK,
+    UT_ST_CHANGED,
     UT_ST_STATEMENTS
 };
+
+/* The file's blocks in memory, read at the first search and again where they changed. */
+typedef struct ut_image {
+    void **blocks; /* [count], by number */
+    size_t count, room;
+    int64_t seen;    /* the last change that is in it */
+    int64_t version; /* SQLite's data_version then: others' commits change it */
+    bool stale;      /* this handle changed something */
+    float error_most, length_most;
+} ut_image;
 
 typedef struct ut_embedded {
     pthread_mutex_t lock;
@@ -27,6 +50,7 @@ typedef struct ut_embedded {
     char *model;
     size_t dim;
     sqlite3_stmt *statements[UT_ST_STATEMENTS];
+    ut_image image;
 } ut_embedded;
 
 extern const ut_store_backend ut_embedded_backend;
@@ -39,9 +63,11 @@ ut_status ut_embedded_damaged(const ut_embedded *e, ut_error *err);
 /* One of the statements above, reset; NULL (and *rc) when it cannot be prepared. */
 sqlite3_stmt *ut_embedded_statement(ut_embedded *e, int which, int *rc);
 
-/* A write transaction; `end` commits, or takes everything back when status is a failure. */
-UT_MUST_CHECK ut_status ut_embedded_begin(ut_embedded *e, ut_error *err);
-UT_MUST_CHECK ut_status ut_embedded_end(ut_embedded *e, ut_status status, ut_error *err);
+/* Runs one that gives no rows, or whose first row's first column is the number wanted. */
+int ut_embedded_run(ut_embedded *e, int which);
+int ut_embedded_number(ut_embedded *e, int which, int64_t *value);
+/* Resets all: an open one would hold its snapshot. */
+void ut_embedded_reset(ut_embedded *e);
 
 /* The back end's functions, with the lock held. */
 ut_status ut_embedded_count(ut_embedded *e, size_t *count, ut_error *err);
@@ -55,6 +81,7 @@ ut_status ut_embedded_get(ut_embedded *e, const char *id, ut_arena *arena, ut_st
 ut_status ut_embedded_each(ut_embedded *e, ut_store_visit visit, void *context, ut_error *err);
 ut_status ut_embedded_nearest(ut_embedded *e, const ut_store_query *query, ut_arena *arena,
                               ut_store_hit *hits, size_t *found, ut_error *err);
+void ut_embedded_forget(ut_embedded *e); /* frees the image */
 
 /* Reads the item columns of a row (UT_EMBEDDED_ITEM, the first ones); strings belong to the row.
  * `vector` NULL or [dim]. */
@@ -62,5 +89,7 @@ ut_status ut_embedded_nearest(ut_embedded *e, const ut_store_query *query, ut_ar
     "id, text, label, speaker, language, channel, source, conversation, start, stop, vector"
 UT_MUST_CHECK ut_status ut_embedded_row(const ut_embedded *e, sqlite3_stmt *row,
                                         ut_store_item *item, float *vector, ut_error *err);
+/* Moves an item's strings into `arena`. */
+UT_MUST_CHECK ut_status ut_embedded_keep(ut_store_item *item, ut_arena *arena, ut_error *err);
 
 #endif

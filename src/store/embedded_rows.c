@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "store/embedded.h"
+#include "store/embedded_blocks.h"
 
 static const char *text_at(sqlite3_stmt *row, int column)
 {
@@ -63,63 +63,92 @@ static int bind_item(sqlite3_stmt *insert, const ut_store_item *item)
     return rc;
 }
 
-static ut_status insert(ut_embedded *e, const ut_store_item *item, const float *vector,
+/* An item whose id is there already is left out. */
+static ut_status insert(ut_block_writer *w, const ut_store_item *item, const float *vector,
                         size_t *added, ut_error *err)
 {
     int rc;
+    ut_embedded *e = w->e;
+    UT_TRY(ut_writer_room(w, err));
     sqlite3_stmt *insert = ut_embedded_statement(e, UT_ST_INSERT, &rc);
     if (rc == SQLITE_OK)
         rc = bind_item(insert, item);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_blob(insert, 11, vector, (int)(e->dim * sizeof *vector), SQLITE_STATIC);
     if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(insert, 12, w->number);
+    if (rc == SQLITE_OK)
         rc = sqlite3_step(insert);
     if (rc != SQLITE_DONE)
         return ut_embedded_fail(e, rc, err);
-    *added += (size_t)sqlite3_changes(e->db);
-    return UT_OK;
+    if (sqlite3_changes(e->db) == 0)
+        return UT_OK;
+    ++*added;
+    return ut_writer_put(w, sqlite3_last_insert_rowid(e->db), item, vector, err);
 }
 
 ut_status ut_embedded_add(ut_embedded *e, const ut_store_item *items, const float *vectors,
                           size_t count, size_t *added, ut_error *err)
 {
-    UT_TRY(ut_embedded_begin(e, err));
-    ut_status status = UT_OK;
+    ut_block_writer w;
+    ut_status status = ut_writer_begin(&w, e, err);
     size_t new = 0;
     for (size_t i = 0; i < count && status == UT_OK; i++)
-        status = insert(e, &items[i], vectors + i * e->dim, &new, err);
-    status = ut_embedded_end(e, status, err);
+        status = insert(&w, &items[i], vectors + i * e->dim, &new, err);
+    status = ut_writer_end(&w, status, err);
     *added = status == UT_OK ? new : 0;
     return status;
 }
 
-/* Runs a change of one item by id; *changed is how many rows it met. */
-static ut_status change(ut_embedded *e, int which, const char *id, int label, size_t *changed,
-                        ut_error *err)
+/* Where an item is; *n is 0 when it is nowhere. */
+static ut_status find(ut_embedded *e, const char *id, int64_t *block, int64_t *n, ut_error *err)
+{
+    int rc;
+    sqlite3_stmt *row = ut_embedded_statement(e, UT_ST_PLACE, &rc);
+    *n = 0;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(row, 1, id, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+        *block = sqlite3_column_int64(row, 0);
+        *n = sqlite3_column_int64(row, 1);
+    }
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? UT_OK : ut_embedded_fail(e, rc, err);
+}
+
+static ut_status change(ut_embedded *e, int which, int64_t n, int label, ut_error *err)
 {
     int rc;
     sqlite3_stmt *statement = ut_embedded_statement(e, which, &rc);
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
+        rc = sqlite3_bind_int64(statement, 1, n);
     if (rc == SQLITE_OK && which == UT_ST_LABEL)
         rc = sqlite3_bind_int(statement, 2, label);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
-    if (rc != SQLITE_DONE)
-        return ut_embedded_fail(e, rc, err);
-    *changed += (size_t)sqlite3_changes(e->db);
-    return UT_OK;
+    return rc == SQLITE_DONE ? UT_OK : ut_embedded_fail(e, rc, err);
+}
+
+static ut_status remove_one(ut_block_writer *w, const char *id, size_t *removed, ut_error *err)
+{
+    int64_t block;
+    int64_t n;
+    UT_TRY(find(w->e, id, &block, &n, err));
+    if (n == 0)
+        return UT_OK;
+    UT_TRY(change(w->e, UT_ST_REMOVE, n, 0, err));
+    ++*removed;
+    return ut_writer_drop(w, block, n, err);
 }
 
 ut_status ut_embedded_remove(ut_embedded *e, const char *const *ids, size_t count, size_t *removed,
                              ut_error *err)
 {
-    UT_TRY(ut_embedded_begin(e, err));
-    ut_status status = UT_OK;
+    ut_block_writer w;
+    ut_status status = ut_writer_begin(&w, e, err);
     size_t gone = 0;
     for (size_t i = 0; i < count && status == UT_OK; i++)
-        status = change(e, UT_ST_REMOVE, ids[i], 0, &gone, err);
-    status = ut_embedded_end(e, status, err);
+        status = remove_one(&w, ids[i], &gone, err);
+    status = ut_writer_end(&w, status, err);
     *removed = status == UT_OK ? gone : 0;
     return status;
 }
@@ -129,17 +158,27 @@ static ut_status missing(const char *id, ut_error *err)
     return ut_fail(err, UT_ERR_NOT_FOUND, "store", "there is no item %s", id);
 }
 
-ut_status ut_embedded_set_label(ut_embedded *e, const char *id, int label, ut_error *err)
+static ut_status label_one(ut_block_writer *w, const char *id, int label, ut_error *err)
 {
-    UT_TRY(ut_embedded_begin(e, err));
-    size_t changed = 0;
-    ut_status status = change(e, UT_ST_LABEL, id, label, &changed, err);
-    if (status == UT_OK && changed == 0)
-        status = missing(id, err);
-    return ut_embedded_end(e, status, err);
+    int64_t block;
+    int64_t n;
+    UT_TRY(find(w->e, id, &block, &n, err));
+    if (n == 0)
+        return missing(id, err);
+    UT_TRY(change(w->e, UT_ST_LABEL, n, label, err));
+    return ut_writer_label(w, block, n, label, err);
 }
 
-static ut_status keep(ut_store_item *item, ut_arena *arena, ut_error *err)
+ut_status ut_embedded_set_label(ut_embedded *e, const char *id, int label, ut_error *err)
+{
+    ut_block_writer w;
+    ut_status status = ut_writer_begin(&w, e, err);
+    if (status == UT_OK)
+        status = label_one(&w, id, label, err);
+    return ut_writer_end(&w, status, err);
+}
+
+ut_status ut_embedded_keep(ut_store_item *item, ut_arena *arena, ut_error *err)
 {
     const char **strings[] = {&item->id,      &item->text,   &item->speaker,     &item->language,
                               &item->channel, &item->source, &item->conversation};
@@ -163,7 +202,7 @@ ut_status ut_embedded_get(ut_embedded *e, const char *id, ut_arena *arena, ut_st
     if (rc != SQLITE_ROW)
         return ut_embedded_fail(e, rc, err);
     UT_TRY(ut_embedded_row(e, row, item, vector, err));
-    return keep(item, arena, err);
+    return ut_embedded_keep(item, arena, err);
 }
 
 ut_status ut_embedded_each(ut_embedded *e, ut_store_visit visit, void *context, ut_error *err)

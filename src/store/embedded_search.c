@@ -1,24 +1,274 @@
-/* The embedded back end: the nearest. */
+/* The embedded back end: the nearest, exactly.
+ *
+ * All items are compared as bytes, block by block for up to 64 queries at a time. For each query
+ * the k-th best of these products, less what rounding may have added to it, is a floor below which
+ * the k-th true product cannot lie; items whose product plus what rounding may have cost them
+ * reaches the floor are kept. They are then read in order of that upper bound, until it falls below
+ * the k-th exact product: about 15 rows a query for k of 10, measured on 100 000 x 384. */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "nn/kernels_i8.h"
 #include "nn/ops.h"
-#include "store/embedded.h"
+#include "store/embedded_blocks.h"
 
-static bool passes(const ut_store_filter *filter, const ut_store_item *item)
+enum { TILE = 64, CACHE_LINE = 64, KEPT_AT_FIRST = 4096 };
+
+/* ------------------------------------------------------------------ the blocks in memory */
+
+void ut_embedded_forget(ut_embedded *e)
 {
-    if (filter->labels && (item->label < 0 || !(filter->labels >> item->label & 1)))
-        return false;
-    if (filter->exclude_conversation && *filter->exclude_conversation &&
-        strcmp(item->conversation, filter->exclude_conversation) == 0)
-        return false;
-    return (!filter->language || strcmp(item->language, filter->language) == 0) &&
-           (!filter->channel || strcmp(item->channel, filter->channel) == 0) &&
-           (!filter->source || strcmp(item->source, filter->source) == 0);
+    for (size_t i = 0; i < e->image.count; i++)
+        free(e->image.blocks[i]);
+    free(e->image.blocks);
+    e->image = (ut_image){0};
 }
 
-static ut_status take(const ut_store_item *item, const float *vector, float distance,
-                      const ut_store_query *query, size_t dim, ut_arena *arena, ut_store_hit *hits,
+static ut_status load_block(ut_embedded *e, int64_t number, ut_error *err)
+{
+    ut_image *image = &e->image;
+    size_t room = (ut_block_bytes(e->dim) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    if (number < 0 || (uint64_t)number > image->count) /* blocks are numbered without gaps */
+        return ut_embedded_damaged(e, err);
+    if ((size_t)number == image->count) {
+        void *bytes = NULL;
+        if (!ut_grow(&image->blocks, &image->room, image->count + 1, sizeof *image->blocks) ||
+            !(bytes = aligned_alloc(CACHE_LINE, room)))
+            return ut_fail_memory(err, "store");
+        memset(bytes, 0, room);
+        image->blocks[image->count++] = bytes;
+    }
+    void *bytes = image->blocks[number];
+    UT_TRY(ut_block_read(e, number, bytes, err));
+    ut_block block = ut_block_view(bytes, e->dim);
+    for (size_t i = 0; i < *block.used; i++) {
+        image->error_most = fmaxf(image->error_most, block.error[i]);
+        image->length_most = fmaxf(image->length_most, block.length[i]);
+    }
+    return UT_OK;
+}
+
+/* Brings the image up to the snapshot of the transaction that is open. */
+static ut_status refresh(ut_embedded *e, ut_error *err)
+{
+    ut_image *image = &e->image;
+    int64_t version = 0;
+    int64_t last = 0;
+    int rc = ut_embedded_number(e, UT_ST_VERSION, &version);
+    if (rc == SQLITE_OK && version == image->version && !image->stale)
+        return UT_OK;
+    if (rc == SQLITE_OK)
+        rc = ut_embedded_number(e, UT_ST_LAST_CHANGE, &last);
+    sqlite3_stmt *row = rc == SQLITE_OK ? ut_embedded_statement(e, UT_ST_CHANGED, &rc) : NULL;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(row, 1, image->seen);
+    if (rc != SQLITE_OK)
+        return ut_embedded_fail(e, rc, err);
+    while ((rc = sqlite3_step(row)) == SQLITE_ROW)
+        UT_TRY(load_block(e, sqlite3_column_int64(row, 0), err));
+    sqlite3_reset(row);
+    if (rc != SQLITE_DONE)
+        return ut_embedded_fail(e, rc, err);
+    image->seen = last;
+    image->version = version;
+    image->stale = false;
+    return UT_OK;
+}
+
+/* ------------------------------------------------------------------ the search */
+
+/* The filter in keys; -1: any. */
+typedef struct keyed {
+    unsigned labels;
+    int32_t wanted[UT_BY_CONVERSATION];
+    int32_t excluded;
+    bool none; /* no item can pass */
+} keyed;
+
+static ut_status resolve(ut_embedded *e, const ut_store_filter *filter, keyed *out, ut_error *err)
+{
+    const char *names[] = {filter->language, filter->channel, filter->source};
+    *out = (keyed){.labels = filter->labels, .excluded = -1};
+    for (int i = 0; i < UT_BY_CONVERSATION; i++) {
+        out->wanted[i] = -1;
+        if (names[i]) {
+            UT_TRY(ut_name_key(e, names[i], &out->wanted[i], err));
+            out->none |= out->wanted[i] < 0;
+        }
+    }
+    if (filter->exclude_conversation && *filter->exclude_conversation)
+        UT_TRY(ut_name_key(e, filter->exclude_conversation, &out->excluded, err));
+    return UT_OK;
+}
+
+static inline bool passes(const keyed *f, const ut_block *b, size_t i)
+{
+    if (f->labels && (b->label[i] < 0 || !(f->labels >> b->label[i] & 1)))
+        return false;
+    for (int k = 0; k < UT_BY_CONVERSATION; k++)
+        if (f->wanted[k] >= 0 && b->names[k][i] != f->wanted[k])
+            return false;
+    return f->excluded < 0 || b->names[UT_BY_CONVERSATION][i] != f->excluded;
+}
+
+typedef struct candidate {
+    float product; /* of the bytes, then an upper bound of the exact one */
+    uint32_t block;
+    uint16_t slot;
+} candidate;
+
+/* One query's way through the blocks. */
+typedef struct seeker {
+    const float *vector;
+    float norm;  /* |q| */
+    float scale; /* q ~ scale * code */
+    float lost;  /* |q - scale * code| */
+    float slack; /* what rounding, and sums in f32, may change in any product */
+    float *best; /* [k], the best products, least first (a heap) */
+    size_t bests;
+    candidate *kept;
+    size_t count, room, limit;
+} seeker;
+
+typedef struct search {
+    ut_embedded *e;
+    const ut_store_query *query;
+    keyed filter;
+    size_t slots, width;
+    int8_t *codes; /* [TILE, width] */
+    int32_t *sums; /* [TILE, slots] */
+    float *bests;  /* [TILE, k] */
+    seeker seekers[TILE];
+    float *vector; /* [dim], of the row being read */
+    ut_arena *arena;
+} search;
+
+static void sift(float *heap, size_t n, float value)
+{
+    size_t at = 0;
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && heap[child + 1] < heap[child])
+            child++;
+        if (heap[child] >= value)
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = value;
+}
+
+static void note(seeker *s, size_t k, float product)
+{
+    if (s->bests == k) {
+        if (product > s->best[0])
+            sift(s->best, k, product);
+        return;
+    }
+    size_t at = s->bests++;
+    for (; at > 0 && s->best[(at - 1) / 2] > product; at = (at - 1) / 2)
+        s->best[at] = s->best[(at - 1) / 2];
+    s->best[at] = product;
+}
+
+/* No item whose product of bytes is below this can be among the k nearest. */
+static float least_useful(const seeker *s, size_t k)
+{
+    return s->bests < k ? -INFINITY : s->best[0] - 2 * s->slack;
+}
+
+static void drop_useless(seeker *s, size_t k)
+{
+    float least = least_useful(s, k);
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->kept[i].product >= least)
+            s->kept[kept++] = s->kept[i];
+    s->count = kept;
+    s->limit = 2 * kept > KEPT_AT_FIRST ? 2 * kept : KEPT_AT_FIRST;
+}
+
+static ut_status consider(search *x, seeker *s, uint32_t number, const ut_block *block,
+                          const int32_t *sums, ut_error *err)
+{
+    uint16_t index[UINT8_MAX + 1];
+    size_t k = x->query->k;
+    float least = least_useful(s, k) / s->scale;
+    int n = ut_kernels_i8_get()->select(sums, block->scale, least, (int)x->slots, index);
+    for (int i = 0; i < n && index[i] < *block->used; i++) {
+        if (!passes(&x->filter, block, index[i]))
+            continue;
+        if (s->count == s->limit)
+            drop_useless(s, k);
+        if (!ut_grow(&s->kept, &s->room, s->count + 1, sizeof *s->kept))
+            return ut_fail_memory(err, "store");
+        float product = s->scale * (block->scale[index[i]] * (float)sums[index[i]]);
+        s->kept[s->count++] = (candidate){product, number, index[i]};
+        note(s, k, product);
+    }
+    return UT_OK;
+}
+
+static ut_status scan(search *x, size_t queries, ut_error *err)
+{
+    const ut_image *image = &x->e->image;
+    for (size_t b = 0; b < image->count; b++) {
+        ut_block block = ut_block_view(image->blocks[b], x->e->dim);
+        ut_kernels_i8_get()->product(x->sums, (int)x->slots, x->codes, (int)x->width, block.codes,
+                                     (int)queries, (int)x->slots, (int)x->width);
+        for (size_t q = 0; q < queries; q++)
+            if (x->seekers[q].scale > 0)
+                UT_TRY(
+                    consider(x, &x->seekers[q], (uint32_t)b, &block, x->sums + q * x->slots, err));
+    }
+    return UT_OK;
+}
+
+/* ------------------------------------------------------------------ exact distances */
+
+static int by_bound(const void *a, const void *b)
+{
+    float x = ((const candidate *)a)->product;
+    float y = ((const candidate *)b)->product;
+    return (x < y) - (x > y);
+}
+
+/* Keeps those that may be among the k nearest, by what their product can be at most. */
+static void bound(search *x, seeker *s)
+{
+    float least = least_useful(s, x->query->k) + s->slack;
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        candidate *c = &s->kept[i];
+        ut_block block = ut_block_view(x->e->image.blocks[c->block], x->e->dim);
+        /* The slack of this item, which is below that of all. */
+        float own = s->slack - s->norm * (x->e->image.error_most - block.error[c->slot]) -
+                    s->lost * (x->e->image.length_most - block.length[c->slot]);
+        c->product += own;
+        if (c->product >= least)
+            s->kept[kept++] = *c;
+    }
+    s->count = kept;
+    qsort(s->kept, kept, sizeof *s->kept, by_bound);
+}
+
+static ut_status read_item(search *x, const candidate *c, ut_store_item *item, ut_error *err)
+{
+    ut_block block = ut_block_view(x->e->image.blocks[c->block], x->e->dim);
+    int rc;
+    sqlite3_stmt *row = ut_embedded_statement(x->e, UT_ST_BY_N, &rc);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(row, 1, block.n[c->slot]);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW)
+        return ut_embedded_row(x->e, row, item, x->vector, err);
+    return rc == SQLITE_DONE ? ut_embedded_damaged(x->e, err) : ut_embedded_fail(x->e, rc, err);
+}
+
+/* Puts an item among the hits, nearest first, equals by id. */
+static ut_status take(search *x, const ut_store_item *item, float distance, ut_store_hit *hits,
                       size_t *found, ut_error *err)
 {
     size_t at = *found;
@@ -26,46 +276,112 @@ static ut_status take(const ut_store_item *item, const float *vector, float dist
            (hits[at - 1].distance > distance ||
             (hits[at - 1].distance == distance && strcmp(hits[at - 1].item.id, item->id) > 0)))
         at--;
-    if (at == query->k)
+    if (at == x->query->k)
         return UT_OK;
     ut_store_hit hit = {*item, distance, NULL};
-    const char **strings[] = {&hit.item.id,          &hit.item.text,    &hit.item.speaker,
-                              &hit.item.language,    &hit.item.channel, &hit.item.source,
-                              &hit.item.conversation};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        if (!(*strings[i] = ut_arena_strdup(arena, *strings[i])))
-            return ut_fail_memory(err, "store");
-    if (query->with_vectors) {
-        float *copy = UT_ARENA_NEW(arena, float, dim);
+    UT_TRY(ut_embedded_keep(&hit.item, x->arena, err));
+    if (x->query->with_vectors) {
+        float *copy = UT_ARENA_NEW(x->arena, float, x->e->dim);
         if (!copy)
             return ut_fail_memory(err, "store");
-        memcpy(copy, vector, dim * sizeof *copy);
+        memcpy(copy, x->vector, x->e->dim * sizeof *copy);
         hit.vector = copy;
     }
-    if (*found < query->k)
+    if (*found < x->query->k)
         ++*found;
     memmove(hits + at + 1, hits + at, (*found - 1 - at) * sizeof *hits);
     hits[at] = hit;
     return UT_OK;
 }
 
+static ut_status rank(search *x, seeker *s, ut_store_hit *hits, size_t *found, ut_error *err)
+{
+    bound(x, s);
+    for (size_t i = 0; i < s->count; i++) {
+        ut_store_item item;
+        size_t k = x->query->k;
+        if (*found == k && 1 - s->kept[i].product > hits[k - 1].distance)
+            break;
+        UT_TRY(read_item(x, &s->kept[i], &item, err));
+        UT_TRY(take(x, &item, 1 - ut_dot(x->vector, s->vector, x->e->dim), hits, found, err));
+    }
+    return UT_OK;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static void set_out(search *x, size_t q, const float *vector)
+{
+    const ut_image *image = &x->e->image;
+    seeker *s = &x->seekers[q];
+    float length;
+    s->vector = vector;
+    s->scale = ut_quantize(vector, x->e->dim, x->codes + q * x->width, &s->lost, &length);
+    s->norm = s->lost + length;
+    /* Sums of `dim` products in f32, the roundings of the bound itself, and of 1 - product. */
+    float sums =
+        ((float)x->e->dim * 6e-8f + 2e-6f) * s->norm * (image->length_most + image->error_most) +
+        1.2e-7f;
+    s->slack = s->norm * image->error_most + s->lost * image->length_most + sums;
+    s->best = x->bests + q * x->query->k;
+    s->bests = 0;
+    s->count = 0;
+    s->limit = KEPT_AT_FIRST;
+}
+
+static ut_status search_tiles(search *x, ut_store_hit *hits, size_t *found, ut_error *err)
+{
+    const ut_store_query *query = x->query;
+    for (size_t from = 0; from < query->count; from += TILE) {
+        size_t queries = query->count - from < TILE ? query->count - from : TILE;
+        for (size_t q = 0; q < queries; q++)
+            set_out(x, q, query->vectors + (from + q) * x->e->dim);
+        UT_TRY(scan(x, queries, err));
+        for (size_t q = 0; q < queries; q++)
+            UT_TRY(rank(x, &x->seekers[q], hits + (from + q) * query->k, &found[from + q], err));
+    }
+    return UT_OK;
+}
+
+static ut_status run(search *x, ut_store_hit *hits, size_t *found, ut_error *err)
+{
+    ut_embedded *e = x->e;
+    UT_TRY(refresh(e, err));
+    UT_TRY(resolve(e, &x->query->filter, &x->filter, err));
+    if (x->filter.none)
+        return UT_OK;
+    size_t tile = x->query->count < TILE ? x->query->count : TILE;
+    ut_arena *scratch = ut_arena_create(0);
+    ut_status status = UT_OK;
+    if (scratch) {
+        x->codes = UT_ARENA_NEW(scratch, int8_t, tile * x->width);
+        x->sums = UT_ARENA_NEW(scratch, int32_t, tile * x->slots);
+        x->bests = UT_ARENA_NEW(scratch, float, tile * x->query->k);
+        x->vector = UT_ARENA_NEW(scratch, float, e->dim);
+    }
+    if (!scratch || !x->codes || !x->sums || !x->bests || !x->vector)
+        status = ut_fail_memory(err, "store");
+    if (status == UT_OK)
+        status = search_tiles(x, hits, found, err);
+    for (size_t q = 0; q < TILE; q++)
+        free(x->seekers[q].kept);
+    ut_arena_destroy(scratch);
+    return status;
+}
+
 ut_status ut_embedded_nearest(ut_embedded *e, const ut_store_query *query, ut_arena *arena,
                               ut_store_hit *hits, size_t *found, ut_error *err)
 {
-    int rc;
-    sqlite3_stmt *row = ut_embedded_statement(e, UT_ST_SCAN, &rc);
+    int rc = ut_embedded_run(e, UT_ST_BEGIN_READ);
     if (rc != SQLITE_OK)
         return ut_embedded_fail(e, rc, err);
-    float *vector = UT_ARENA_NEW(arena, float, e->dim);
-    ut_status status = vector ? UT_OK : ut_fail_memory(err, "store");
-    while (status == UT_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
-        ut_store_item item;
-        status = ut_embedded_row(e, row, &item, vector, err);
-        if (status != UT_OK || !passes(&query->filter, &item))
-            continue;
-        for (size_t q = 0; q < query->count && status == UT_OK; q++)
-            status = take(&item, vector, 1 - ut_dot(vector, query->vectors + q * e->dim, e->dim),
-                          query, e->dim, arena, hits + q * query->k, &found[q], err);
-    }
-    return status == UT_OK && rc != SQLITE_DONE ? ut_embedded_fail(e, rc, err) : status;
+    search x = {.e = e,
+                .query = query,
+                .slots = ut_block_slots(e->dim),
+                .width = ut_block_width(e->dim),
+                .arena = arena};
+    ut_status status = run(&x, hits, found, err);
+    ut_embedded_reset(e);
+    (void)ut_embedded_run(e, UT_ST_COMMIT); /* ends the snapshot; nothing was written */
+    return status;
 }
