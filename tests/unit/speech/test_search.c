@@ -293,11 +293,16 @@ static void three_words(void *context, const int *tokens, int count, float *logi
     int words[4] = {0}, n = count - PROMPT;
     for (int i = 0; i < FAKE_VOCABULARY; i++)
         logits[i] = -60.0f;
-    for (int i = 0; i < n && i < 3; i++)
+    bool over = n >= 3;
+    for (int i = 0; i < n && i < 3; i++) {
         words[i] = tokens[PROMPT + i];
-    if (n >= 3)
+        over |= words[i] > 1; /* one of the all but impossible words */
+    }
+    if (over) {
         logits[FAKE_END] = 0.0f;
-    for (words[n] = 0; n < 3 && words[n] < 2; words[n]++)
+        return;
+    }
+    for (; words[n] < 2; words[n]++)
         logits[words[n]] = logf(path_weight(words, n + 1));
 }
 
