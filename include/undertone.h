@@ -20,7 +20,8 @@
  *
  * Times are seconds from the start of the recording, probabilities lie in [0, 1], text is UTF-8.
  * Functions that can fail return ut_status and fill an ut_error with one sentence that names the
- * thing at fault and what to do about it. Nothing is downloaded and nothing leaves the machine. */
+ * thing at fault and what to do about it. Nothing is downloaded, and nothing leaves the machine
+ * unless ut_options.llm names a language model elsewhere. */
 #ifndef UNDERTONE_H
 #define UNDERTONE_H
 
@@ -68,6 +69,15 @@ typedef struct ut_options {
      * labelled utterances vote beside the bundled examples; what is analysed is added to it without
      * a label. NULL: none. */
     const char *store;
+
+    /* A language model that is asked where the judgement is unsure, at OPENAI_BASE_URL with
+     * OPENAI_API_KEY: its name there; NULL: none, and nothing is sent. */
+    const char *llm;
+    const char *llm_gate;   /* "auto" (where unsure), "always", "never" */
+    const char *llm_budget; /* "200000" tokens or "$2.50" in the engine's life; NULL: no bound */
+    const char *llm_price;  /* of a million tokens, sent and answered: "0.15,0.60"; or NULL */
+    int llm_rate;           /* calls a minute; 0: as many as the server takes */
+    int redact;             /* 1: mask names, numbers, addresses and cards in what is sent */
 } ut_options;
 
 UT_API ut_options ut_options_default(void);

@@ -89,4 +89,9 @@ void ut_arguments_help(unsigned command, FILE *out)
           "\nA setting also comes from UNDERTONE_<NAME> in the environment or from --config FILE;\n"
           "a flag wins over the environment, and that over the file.\n",
           out);
+    if (ut_settings_find("llm", 3)->commands & command)
+        fputs("\nLanguage model: any endpoint that speaks OpenAI's chat completions; its address\n"
+              "in OPENAI_BASE_URL (http://127.0.0.1:8080/v1 for one on this machine, which needs\n"
+              "no key), the key in OPENAI_API_KEY.\n",
+              out);
 }

@@ -27,7 +27,7 @@ static void help(FILE *out)
 {
     fputs("undertone listens to a recorded conversation and tells who said what, when, how they "
           "felt,\n"
-          "and why it thinks so. Nothing leaves this machine.\n\n"
+          "and why it thinks so. Nothing leaves this machine unless you ask for it (--llm).\n\n"
           "  undertone run --audio_dir calls/ --output_dir results/\n\n"
           "Commands (each with --help):\n",
           out);

@@ -16,6 +16,7 @@
 #include "pipeline/dialogue.h"
 #include "pipeline/engine.h"
 #include "pipeline/inputs.h"
+#include "pipeline/language_model.h"
 #include "pipeline/run.h"
 #include "report/terminal.h"
 
@@ -127,6 +128,25 @@ static int failure(const ut_error *err)
     return err->status == UT_ERR_USAGE || err->status == UT_ERR_CONFIG ? 2 : 1;
 }
 
+/* What the person should know before words are sent anywhere, and what it came to. */
+static void say_intent(const ut_engine *engine, const ut_settings *s)
+{
+    char line[UT_LANGUAGE_MODEL_LINE];
+    if (!s->quiet)
+        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
+    ut_language_model_intent(engine, line);
+    if (line[0] && (engine->refiner || !s->quiet))
+        ut_log(UT_LOG_INFO, "%s", line);
+}
+
+static void say_usage(const ut_engine *engine, const ut_settings *s)
+{
+    char line[UT_LANGUAGE_MODEL_LINE];
+    ut_language_model_usage(engine, line);
+    if (line[0] && !s->quiet)
+        ut_log(UT_LOG_INFO, "%s", line);
+}
+
 static int show_evaluation(const ut_settings *s)
 {
     char *table;
@@ -146,7 +166,9 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
     ut_engine *engine;
     if (ut_engine_open_parts(&s->options, texts[kind].parts, &engine, &err) != UT_OK)
         return failure(&err);
-    if (!s->quiet)
+    if (texts[kind].parts & UT_ENGINE_JUDGE)
+        say_intent(engine, s);
+    else if (!s->quiet)
         ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
     tables t = {inputs, calloc(inputs->count, sizeof *t.texts),
                 kind == UT_RUN_ALL || kind == UT_RUN_ANALYZE,
@@ -168,6 +190,7 @@ static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
         free(t.texts[i]);
     }
     free(t.texts);
+    say_usage(engine, s);
     ut_engine_close(engine);
     if (failed < inputs->count && !s->quiet)
         ut_log(UT_LOG_INFO, "results: %s", s->output_dir);
@@ -185,10 +208,10 @@ static int judge_text(const ut_settings *s)
     size_t lines;
     if (ut_engine_open_parts(&s->options, UT_ENGINE_JUDGE, &engine, &err) != UT_OK)
         return failure(&err);
-    if (!s->quiet)
-        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
+    say_intent(engine, s);
     catch_interrupts();
     ut_status status = ut_run_dialogues(engine, s, &cancelled, &lines, &err);
+    say_usage(engine, s);
     ut_engine_close(engine);
     if (status != UT_OK)
         return failure(&err);

@@ -14,6 +14,14 @@ static const char *const emotion_names[UT_EMOTIONS] = {"sad", "happy", "angry", 
 static const char *const expert_names[UT_EXPERTS] = {"acoustic", "text", "context", "retrieval",
                                                      "language_model"};
 
+static const char *const grounds_names[UT_GROUNDS] = {"words", "voice", "turns", "examples",
+                                                      "base"};
+
+const char *ut_grounds_name(ut_grounds grounds)
+{
+    return (unsigned)grounds < UT_GROUNDS ? grounds_names[grounds] : "unknown";
+}
+
 const char *ut_emotion_name(ut_emotion_label label)
 {
     return (unsigned)label < UT_EMOTIONS ? emotion_names[label] : "unknown";

@@ -68,10 +68,25 @@ typedef struct ut_embedding {
     size_t count; /* 0: absent */
 } ut_embedding;
 
+/* What the language model says that it went by. */
+typedef enum ut_grounds {
+    UT_GROUNDS_WORDS,
+    UT_GROUNDS_VOICE,
+    UT_GROUNDS_TURNS,
+    UT_GROUNDS_EXAMPLES,
+    UT_GROUNDS_BASE, /* the other experts' joint opinion */
+    UT_GROUNDS
+} ut_grounds;
+
+/* "words", "voice", "turns", "examples", "base". */
+const char *ut_grounds_name(ut_grounds grounds);
+
 typedef struct ut_opinion {
     bool present;
     float probabilities[UT_EMOTIONS];
-    float weight; /* share in the fused decision, 0..1 */
+    float weight;       /* share in the fused decision, 0..1 */
+    const char *reason; /* in the language model's own words; NULL for other experts */
+    unsigned grounds;   /* the same; bit 1 << ut_grounds */
 } ut_opinion;
 
 /* A labelled example that retrieval brought. */

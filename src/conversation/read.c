@@ -171,6 +171,23 @@ static void read_evidence(reader *r, const json_t *evidence, ut_emotion *e)
     }
 }
 
+static void read_opinion(reader *r, const json_t *object, ut_opinion *o)
+{
+    o->present = true;
+    o->weight = (float)need_number(r, object, "weight", 0, 1);
+    read_probabilities(r, json_object_get(object, "probabilities"), o->probabilities);
+    if (!json_object_get(object, "reason"))
+        return;
+    o->reason = need_text(r, object, "reason");
+    size_t i;
+    json_t *item;
+    json_array_foreach(
+        json_object_get(object, "grounds"), i,
+        item) for (int g = 0; json_is_string(item) && g < UT_GROUNDS;
+                   g++) if (strcmp(json_string_value(item), ut_grounds_name((ut_grounds)g)) == 0)
+        o->grounds |= 1u << g;
+}
+
 static void read_emotion(reader *r, const json_t *object, ut_emotion *e)
 {
     if (!json_is_object(object))
@@ -186,12 +203,8 @@ static void read_emotion(reader *r, const json_t *object, ut_emotion *e)
     const json_t *opinions = json_object_get(object, "opinions");
     for (int i = 0; i < UT_EXPERTS; i++) {
         const json_t *opinion = json_object_get(opinions, ut_expert_name((ut_expert)i));
-        if (!opinion)
-            continue;
-        e->opinions[i].present = true;
-        e->opinions[i].weight = (float)need_number(r, opinion, "weight", 0, 1);
-        read_probabilities(r, json_object_get(opinion, "probabilities"),
-                           e->opinions[i].probabilities);
+        if (opinion)
+            read_opinion(r, opinion, &e->opinions[i]);
     }
     e->explanation = need_text(r, object, "explanation");
     read_evidence(r, json_object_get(object, "evidence"), e);

@@ -51,15 +51,27 @@ static json_t *features(const ut_utterance *u)
     return object;
 }
 
+static json_t *opinion(const ut_opinion *o)
+{
+    json_t *object = json_pack("{s:o, s:o}", "weight", ut_json_probability(o->weight),
+                               "probabilities", probabilities(o->probabilities));
+    if (!object || !o->reason)
+        return object;
+    json_t *grounds = json_array();
+    for (int i = 0; i < UT_GROUNDS; i++)
+        if (o->grounds & 1u << i)
+            json_array_append_new(grounds, json_string(ut_grounds_name((ut_grounds)i)));
+    json_object_set_new(object, "reason", json_string(o->reason));
+    json_object_set_new(object, "grounds", grounds);
+    return object;
+}
+
 static json_t *opinions(const ut_emotion *e)
 {
     json_t *object = json_object();
     for (int i = 0; object && i < UT_EXPERTS; i++)
         if (e->opinions[i].present)
-            json_object_set_new(
-                object, ut_expert_name((ut_expert)i),
-                json_pack("{s:o, s:o}", "weight", ut_json_probability(e->opinions[i].weight),
-                          "probabilities", probabilities(e->opinions[i].probabilities)));
+            json_object_set_new(object, ut_expert_name((ut_expert)i), opinion(&e->opinions[i]));
     return object;
 }
 

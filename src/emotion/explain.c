@@ -138,6 +138,10 @@ ut_status ut_explain(ut_conversation *c, ut_utterance *u, ut_error *err)
         ut_buf_addf(&b, ". Nearest example, %s: \"%s\" (distance %.2f)",
                     ut_emotion_name(e->examples[0].label), e->examples[0].text,
                     (double)e->examples[0].distance);
+    const char *reason = e->opinions[UT_EXPERT_LANGUAGE_MODEL].reason;
+    if (reason && e->opinions[UT_EXPERT_LANGUAGE_MODEL].weight > 0)
+        ut_buf_addf(&b, ". The language model's reason, in its own words and not checked: \"%s\"",
+                    reason);
     ut_buf_adds(&b, ".");
     e->explanation = ut_buf_status(&b) == UT_OK ? ut_arena_strdup(c->arena, ut_buf_text(&b)) : NULL;
     ut_buf_free(&b);

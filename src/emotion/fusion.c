@@ -35,6 +35,10 @@ void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS
         float information = ut_opinion_information(priors[e], opinions[e].probabilities);
         float says = least + (1 - least) * (1 - expf(-information));
         opinions[e].weight = reliability[e] * says;
+        /* The last expert: what the others have is known. */
+        if (e == UT_EXPERT_LANGUAGE_MODEL)
+            opinions[e].weight = fminf(opinions[e].weight, total * UT_LANGUAGE_MODEL_SHARE /
+                                                               (1 - UT_LANGUAGE_MODEL_SHARE));
         total += opinions[e].weight;
     }
     /* When all that is known is a little, the rest of the say is the prior's: a second of sound

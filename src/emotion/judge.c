@@ -13,8 +13,9 @@ enum { NEIGHBOURS = 5 };
 
 /* How far each expert is believed at its best. The voice experts were trained on acted clips, which
  * real talk is not; the context expert repeats what the text expert said and gains little over it
- * (models/text/emotion.md); retrieval votes over a few written examples. */
-static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 0.4f, 0.6f, 0.7f};
+ * (models/text/emotion.md); retrieval votes over a few written examples; the
+ * language model is believed as far as it shows itself worth it. */
+static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 0.4f, 0.6f, 1.0f};
 
 typedef struct judging {
     const ut_judge_models *models;
@@ -27,6 +28,7 @@ typedef struct judging {
     ut_example *examples;        /* [utterances, NEIGHBOURS] */
     size_t *found;               /* [utterances] how many; NULL: nothing was asked for */
     float (*usual)[UT_EMOTIONS]; /* [speakers] mean acoustic opinion, the acoustic expert's prior */
+    float trust;                 /* in the language model */
 } judging;
 
 ut_judge_options ut_judge_defaults(void)
@@ -178,6 +180,7 @@ static void decide_one(const judging *j, size_t index)
     ut_emotion *e = &u->emotion;
     float reliability[UT_EXPERTS];
     reliabilities(u, reliability);
+    reliability[UT_EXPERT_LANGUAGE_MODEL] *= j->trust;
     float priors[UT_EXPERTS][UT_EMOTIONS];
     for (int x = 0; x < UT_EXPERTS; x++)
         memcpy(priors[x], ut_expert_prior((ut_expert)x), sizeof priors[x]);
@@ -243,6 +246,11 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
         status = ask_one(&j, i, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         decide_one(&j, i);
+    if (status == UT_OK && models->refine)
+        status = models->refine(models->refine_context, c, &j.trust, err);
+    for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
+        if (c->utterances[i].emotion.opinions[UT_EXPERT_LANGUAGE_MODEL].present)
+            decide_one(&j, i);
     for (size_t i = 0; status == UT_OK && options->explain && i < c->utterance_count; i++)
         status = explain_one(&j, i, err);
     free(j.found);

@@ -35,6 +35,11 @@ typedef struct ut_judge_models {
     const void *examples;
     ut_status (*nearest)(const void *examples, ut_conversation *c, bool text, bool voice, size_t k,
                          ut_example *out, size_t *found, ut_error *err);
+
+    /* Asked last, when every utterance has its base decision: writes the language model's opinions
+     * where it wants them heard, and how far to believe it, 0 .. 1 (emotion/refine.h). */
+    void *refine_context;
+    ut_status (*refine)(void *context, ut_conversation *c, float *trust, ut_error *err);
 } ut_judge_models;
 
 typedef struct ut_judge_options {

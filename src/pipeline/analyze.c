@@ -7,6 +7,7 @@
 #include "emotion/judge.h"
 #include "pipeline/engine.h"
 #include "pipeline/knowledge.h"
+#include "pipeline/language_model.h"
 #include "pipeline/steps.h"
 
 ut_status ut_step_check(const ut_step *step, ut_error *err)
@@ -105,6 +106,10 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     if (e->examples) {
         models.examples = e->examples;
         models.nearest = ut_examples_nearest;
+    }
+    if (e->refiner && e->options.modalities & UT_MODALITY_TEXT) {
+        models.refine_context = (void *)(uintptr_t)step;
+        models.refine = ut_language_model_refine;
     }
     if (choose_acoustic(e, c, &models) != UT_OK)
         return ut_fail_memory(err, "analyze");

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "pipeline/knowledge.h"
+#include "pipeline/language_model.h"
 
 /* What `auto` looks for, best for conversations on a processor first: base is what the standard set
  * holds and what the voice head was trained on. */
@@ -429,6 +430,7 @@ static const struct {
     unsigned parts; /* that need it */
     ut_status (*open)(ut_engine *e, ut_error *err);
 } openers[] = {
+    {UT_ENGINE_JUDGE, ut_language_model_open}, /* quick, and what is wrong is wrong usage */
     {UT_ENGINE_ALL, open_heads},
     {UT_ENGINE_LISTEN, open_speech},
     {UT_ENGINE_LISTEN, open_speakers},
@@ -457,17 +459,13 @@ static ut_status open_engine(const ut_options *options, unsigned parts, bool pla
     e->arena = arena;
     e->planning = planning;
     e->options = *options;
-    const char **strings[] = {&e->options.asr_model, &e->options.text_model,
-                              &e->options.vad_model, &e->options.speaker_model,
-                              &e->options.language,  &e->options.models_dir,
-                              &e->options.store};
-    const char *fallbacks[] = {defaults.asr_model,
-                               defaults.text_model,
-                               defaults.vad_model,
-                               defaults.speaker_model,
-                               NULL,
-                               NULL,
-                               NULL};
+    const char **strings[] = {
+        &e->options.asr_model,     &e->options.text_model, &e->options.vad_model,
+        &e->options.speaker_model, &e->options.language,   &e->options.models_dir,
+        &e->options.llm,           &e->options.llm_gate,   &e->options.llm_budget,
+        &e->options.llm_price,     &e->options.store};
+    const char *fallbacks[sizeof strings / sizeof *strings] = {
+        defaults.asr_model, defaults.text_model, defaults.vad_model, defaults.speaker_model};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         *strings[i] = ut_arena_strdup(arena, *strings[i] ? *strings[i] : fallbacks[i]);
     if (e->options.beam_size < 1 || e->options.beam_size > 8)
@@ -504,6 +502,7 @@ void ut_engine_close(ut_engine *engine)
 {
     if (!engine)
         return;
+    ut_refiner_close(engine->refiner);
     ut_examples_close(engine->examples);
     ut_voice_net_close(engine->voice_net);
     for (size_t i = 0; i < engine->head_count; i++)

@@ -6,6 +6,7 @@
 #include "conversation/conversation.h"
 #include "emotion/examples.h"
 #include "emotion/judge.h"
+#include "emotion/refine.h"
 #include "hub/hub.h"
 #include "models/bert/bert.h"
 #include "models/emotion_text/emotion_text.h"
@@ -50,8 +51,9 @@ struct ut_engine {
     ut_voice_net *voice_net;
     const char *voice_net_name;
     ut_examples *examples;
-    ut_store *store;   /* the user's knowledge base, belongs to `examples`; NULL: none */
-    ut_combined space; /* of combined embeddings made here */
+    ut_store *store;     /* the user's knowledge base, belongs to `examples`; NULL: none */
+    ut_combined space;   /* of combined embeddings made here */
+    ut_refiner *refiner; /* NULL: no language model is asked */
 
     ut_vad vad;
     ut_diarize_models diarization;

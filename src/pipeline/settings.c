@@ -58,6 +58,12 @@ const ut_setting_row ut_setting_rows[] = {
      "any of audio,text,context"},
     TEXT(store, R | A | K, "WHERE", "knowledge base: a file, or chroma://host:port/collection"),
     FLAG(no_retrieval, R | A, "labelled examples have no vote"),
+    TEXT(llm, R | A, "MODEL", "ask this language model where unsure (see OPENAI_BASE_URL below)"),
+    CHOICE(llm_gate, R | A, "auto|always|never", "ask where unsure, about all, or not at all"),
+    TEXT(llm_budget, R | A, "AMOUNT", "at most so many tokens, or $2.50, in this run"),
+    TEXT(llm_price, R | A, "IN,OUT", "price of a million tokens sent and answered: 0.15,0.60"),
+    NUMBER(llm_rate, R | A, 0, 100000, "calls a minute; 0: as many as the server takes"),
+    FLAG(redact, R | A, "mask names, numbers, addresses and cards in what is sent"),
     FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),
     TEXT(models_dir, R | T | X | A | K, "DIR", "bundled weights, if they lie elsewhere"),
     NUMBER(jobs, R | T | X | A, 0, 256,
@@ -75,6 +81,7 @@ void ut_settings_default(ut_settings *settings)
                               .vad_model = "auto",
                               .speaker_model = "auto",
                               .channels = "auto",
+                              .llm_gate = "auto",
                               .beam_size = 5,
                               .jobs = 1};
 }
@@ -319,6 +326,12 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
     o->min_speakers = settings->min_speakers;
     o->max_speakers = settings->max_speakers;
     o->retrieval = !settings->no_retrieval;
+    o->llm = settings->llm;
+    o->llm_gate = settings->llm_gate;
+    o->llm_budget = settings->llm_budget;
+    o->llm_price = settings->llm_price;
+    o->llm_rate = settings->llm_rate;
+    o->redact = settings->redact;
     o->channels = strcmp(settings->channels, "mix") == 0     ? UT_CHANNELS_MIX
                   : strcmp(settings->channels, "split") == 0 ? UT_CHANNELS_SPLIT
                                                              : UT_CHANNELS_AUTO;

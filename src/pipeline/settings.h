@@ -40,11 +40,17 @@ typedef struct ut_settings {
     const char *language;
     const char *channels;
     const char *store;
+    const char *llm;
+    const char *llm_gate;
+    const char *llm_budget;
+    const char *llm_price;
+    int llm_rate;
     int beam_size;
     int num_speakers;
     int min_speakers;
     int max_speakers;
     int jobs;
+    bool redact;
     bool no_retrieval;
     bool no_audio_in_report;
     bool quiet;

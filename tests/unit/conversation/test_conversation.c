@@ -51,6 +51,11 @@ static ut_conversation *sample(void)
         e->probabilities[i] = 0.2f;
     e->opinions[UT_EXPERT_TEXT].present = true;
     e->opinions[UT_EXPERT_TEXT].weight = 0.75f;
+    ut_opinion *asked = &e->opinions[UT_EXPERT_LANGUAGE_MODEL];
+    asked->present = true;
+    asked->probabilities[UT_SAD] = 1;
+    asked->reason = "the pause before \"fine\"";
+    asked->grounds = 1u << UT_GROUNDS_WORDS | 1u << UT_GROUNDS_TURNS;
     e->explanation = "because";
     e->cues = UT_ARENA_NEW(a, ut_cue, 1);
     e->cue_count = 1;
