@@ -180,8 +180,10 @@ static ut_status search_store(search *s, int which, size_t first, size_t n, ut_e
     size_t found[BATCH];
     for (size_t i = 0; i < n; i++) {
         const ut_utterance *u = &s->c->utterances[first + i];
+        /* The program's own examples have no voice: an utterance without words is like none. */
+        bool voice = s->voice && which > 0;
         (void)ut_combine(&s->examples->from[which].space, s->text ? &u->text_embedding : NULL,
-                         s->voice ? &u->voice : NULL, s->vectors + i * UT_COMBINED_DIM);
+                         voice ? &u->voice : NULL, s->vectors + i * UT_COMBINED_DIM);
     }
     ut_store_query query = {.vectors = s->vectors,
                             .count = n,
