@@ -97,7 +97,8 @@ typedef struct ut_example {
     const char *source;
 } ut_example;
 
-/* A cue that moved the decision: `effect` is the change of the chosen label's log-odds. */
+/* A cue of the decision: `effect` is what the decided label's probability would lose without it
+ * (negative: the cue speaks against the label). */
 typedef struct ut_cue {
     const char *name; /* feature name, or the word for text cues */
     const char *text; /* in words: "much louder than this speaker's usual" */

@@ -6,84 +6,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { VOICE_CUES = 4 };
-
-/* How people say that a measurement is above or below the usual; only what people can hear. */
-static const struct {
-    const char *name, *more, *less;
-} phrases[] = {
-    {"loudness_mean_db", "louder", "quieter"},
-    {"loudness_std_db", "louder and softer by turns", "more even in loudness"},
-    {"pitch_mean_hz", "higher in pitch", "lower in pitch"},
-    {"pitch_std_semitones", "livelier in melody", "flatter in melody"},
-    {"pitch_range_semitones", "wider in pitch range", "narrower in pitch range"},
-    {"articulation_rate_sps", "faster", "slower"},
-    {"pause_share", "more halting", "more fluent"},
-    {"hnr_mean_db", "clearer in voice", "rougher in voice"},
-    {"jitter_local", "shakier in voice", "steadier in voice"},
-    {"spectral_centroid_mean_hz", "brighter", "darker"},
-};
-
-static int phrase_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
-        if (strcmp(phrases[i].name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
-static const char *degree(float relative)
-{
-    float size = fabsf(relative);
-    return size >= 3 ? "very much " : size >= 2 ? "much " : "";
-}
-
-/* Inserts by falling strength; the list is short. */
-static size_t strongest(const ut_utterance *u, const ut_feature *best[VOICE_CUES])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < u->feature_count; i++) {
-        const ut_feature *f = &u->features[i];
-        if (!(fabsf(f->relative) >= 1) || phrase_of(f->name) < 0)
-            continue;
-        size_t at = n < VOICE_CUES ? n++ : VOICE_CUES;
-        for (; at > 0 && fabsf(best[at - 1]->relative) < fabsf(f->relative); at--)
-            if (at < VOICE_CUES)
-                best[at] = best[at - 1];
-        if (at < VOICE_CUES)
-            best[at] = f;
-    }
-    return n;
-}
-
-static ut_status add_voice_cues(ut_conversation *c, ut_utterance *u, ut_error *err)
-{
-    const ut_feature *best[VOICE_CUES];
-    size_t n = strongest(u, best);
-    ut_emotion *e = &u->emotion;
-    ut_cue *cues = UT_ARENA_NEW(c->arena, ut_cue, e->cue_count + n);
-    if (!cues)
-        return ut_fail_memory(err, "emotion");
-    if (e->cue_count)
-        memcpy(cues, e->cues, e->cue_count * sizeof *cues);
-    for (size_t i = 0; i < n; i++) {
-        ut_buf text;
-        ut_buf_init(&text, 256);
-        int at = phrase_of(best[i]->name);
-        ut_buf_addf(&text, "%s%s than this speaker's usual", degree(best[i]->relative),
-                    best[i]->relative > 0 ? phrases[at].more : phrases[at].less);
-        const char *copy = ut_arena_strdup(c->arena, ut_buf_text(&text));
-        ut_buf_free(&text);
-        if (!copy)
-            return ut_fail_memory(err, "emotion");
-        cues[e->cue_count + i] =
-            (ut_cue){best[i]->name, copy, best[i]->value, best[i]->relative, NAN};
-    }
-    e->cues = cues;
-    e->cue_count += n;
-    return UT_OK;
-}
-
 static int best_label(const float p[UT_EMOTIONS])
 {
     int best = 0;
@@ -111,29 +33,33 @@ static void say_experts(ut_buf *b, const ut_emotion *e)
     }
 }
 
+/* The cues of one kind, each with the points of probability that it gave the label or took. */
+static void say_cues(ut_buf *b, const ut_emotion *e, bool voice, const char *opening,
+                     const char *quote)
+{
+    bool first = true;
+    for (size_t i = 0; i < e->cue_count; i++) {
+        const ut_cue *cue = &e->cues[i];
+        if (isfinite(cue->relative) != voice)
+            continue;
+        ut_buf_addf(b, "%s %s%s%s", first ? opening : ",", quote, voice ? cue->text : cue->name,
+                    quote);
+        if (fabsf(cue->effect) >= 0.005f)
+            ut_buf_addf(b, " (%+.0f %%)", 100.0 * cue->effect);
+        first = false;
+    }
+}
+
 ut_status ut_explain(ut_conversation *c, ut_utterance *u, ut_error *err)
 {
-    UT_TRY(add_voice_cues(c, u, err));
     ut_emotion *e = &u->emotion;
     ut_buf b;
     ut_buf_init(&b, 8192);
     ut_buf_addf(&b, "%s (%.0f %%): ", ut_emotion_name(e->label),
                 100.0 * e->probabilities[e->label]);
     say_experts(&b, e);
-    bool voice = false;
-    for (size_t i = 0; i < e->cue_count; i++) {
-        if (isfinite(e->cues[i].effect))
-            continue;
-        ut_buf_addf(&b, "%s %s", voice ? "," : ". The voice is", e->cues[i].text);
-        voice = true;
-    }
-    bool words = false;
-    for (size_t i = 0; i < e->cue_count; i++) {
-        if (!isfinite(e->cues[i].effect))
-            continue;
-        ut_buf_addf(&b, "%s \"%s\"", words ? "," : ". Words that moved it:", e->cues[i].name);
-        words = true;
-    }
+    say_cues(&b, e, true, ". The voice is", "");
+    say_cues(&b, e, false, ". Words that moved it:", "\"");
     if (e->example_count)
         ut_buf_addf(&b, ". Nearest example, %s: \"%s\" (distance %.2f)",
                     ut_emotion_name(e->examples[0].label), e->examples[0].text,

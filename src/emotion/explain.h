@@ -5,9 +5,8 @@
 
 #include "conversation/conversation.h"
 
-/* Finds the voice cues of an utterance (features at least one deviation from the speaker's usual,
- * the strongest first, at most four) and writes explanation and cues into its emotion. Cues that
- * the text expert gave stand in emotion.cues already and are kept. */
+/* Writes the explanation of a decided utterance from its label, opinions, cues and examples. A
+ * cue's "(+6 %)" is its effect: what the label's probability would lose without it. */
 UT_MUST_CHECK ut_status ut_explain(ut_conversation *c, ut_utterance *u, ut_error *err);
 
 #endif

@@ -7,57 +7,83 @@
 static const float talk_prior[UT_EMOTIONS] = {0.08f, 0.12f, 0.10f, 0.60f, 0.10f};
 static const float flat_prior[UT_EMOTIONS] = {0.2f, 0.2f, 0.2f, 0.2f, 0.2f};
 
+/* Fitted by tools/train/fusion.py (docs/evaluation.md has the scores). */
+static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 1.955f, 0.632f, 1.0f};
+/* The weight that text, context and retrieval share. */
+static const float words_weight = 1.13f;
+/* No expert has a veto: each may be wrong outright, so a part of its opinion is its prior. */
+static const float doubt[UT_EXPERTS] = {0.1f, 0.06f, 0.06f, 0.06f, 0.15f};
+/* How far a voice that was heard stands in for the prior of talk: what it learned from holds
+ * everyday talk too, so that it knows by itself how rare feelings are. */
+static const float stand_in = 0.5f;
+
+static bool reads_words(int expert)
+{
+    return expert == UT_EXPERT_TEXT || expert == UT_EXPERT_CONTEXT || expert == UT_EXPERT_RETRIEVAL;
+}
+
 const float *ut_expert_prior(ut_expert expert)
 {
     bool flat = expert == UT_EXPERT_ACOUSTIC || expert == UT_EXPERT_RETRIEVAL;
     return flat ? flat_prior : talk_prior;
 }
 
-float ut_opinion_information(const float prior[UT_EMOTIONS], const float p[UT_EMOTIONS])
+static void weigh(const ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
+                  float weights[UT_EXPERTS])
 {
-    float nats = 0;
-    for (int i = 0; i < UT_EMOTIONS; i++)
-        if (p[i] > 1e-6f)
-            nats += p[i] * logf(p[i] / prior[i]);
-    return nats > 0 ? nats : 0;
+    float words = 0;
+    float understood = 0;
+    for (int e = 0; e < UT_EXPERTS; e++) {
+        weights[e] = opinions[e].present ? belief[e] * reliability[e] : 0;
+        if (reads_words(e) && opinions[e].present) {
+            words += weights[e];
+            understood = fmaxf(understood, reliability[e]);
+        }
+    }
+    float others = 0;
+    for (int e = 0; e < UT_EXPERT_LANGUAGE_MODEL; e++) {
+        if (reads_words(e) && words > 0)
+            weights[e] *= words_weight * understood / words;
+        others += weights[e];
+    }
+    float *asked = &weights[UT_EXPERT_LANGUAGE_MODEL];
+    *asked = fminf(*asked, others * UT_LANGUAGE_MODEL_SHARE / (1 - UT_LANGUAGE_MODEL_SHARE));
+}
+
+/* Adds what an expert has to say to the log-probabilities; returns how far it moved them apart. */
+static float speak(const ut_opinion *o, ut_expert expert, float weight, float logits[UT_EMOTIONS])
+{
+    const float *prior = ut_expert_prior(expert);
+    float least = 0;
+    float most = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++) {
+        float p = (1 - doubt[expert]) * o->probabilities[i] + doubt[expert] * prior[i];
+        float moved = weight * logf(p / prior[i]);
+        logits[i] += moved;
+        least = fminf(least, moved);
+        most = fmaxf(most, moved);
+    }
+    return most - least;
 }
 
 void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS],
-             const float priors[UT_EXPERTS][UT_EMOTIONS], float probabilities[UT_EMOTIONS])
+             float probabilities[UT_EMOTIONS])
 {
-    /* An expert that says just what it always says keeps a twentieth of its voice. */
-    const float least = 0.05f;
-    float total = 0;
-    for (int e = 0; e < UT_EXPERTS; e++) {
-        opinions[e].weight = 0;
-        if (!opinions[e].present)
-            continue;
-        float information = ut_opinion_information(priors[e], opinions[e].probabilities);
-        float says = least + (1 - least) * (1 - expf(-information));
-        opinions[e].weight = reliability[e] * says;
-        /* The last expert: what the others have is known. */
-        if (e == UT_EXPERT_LANGUAGE_MODEL)
-            opinions[e].weight = fminf(opinions[e].weight, total * UT_LANGUAGE_MODEL_SHARE /
-                                                               (1 - UT_LANGUAGE_MODEL_SHARE));
-        total += opinions[e].weight;
-    }
-    /* When all that is known is a little, the rest of the say is the prior's: a second of sound
-     * alone does not decide. */
-    const float enough = 0.7f;
-    for (int e = 0; e < UT_EXPERTS; e++)
-        opinions[e].weight /= fmaxf(total, enough);
+    float weights[UT_EXPERTS];
+    weigh(opinions, reliability, weights);
+    bool heard = opinions[UT_EXPERT_ACOUSTIC].present;
+    float prior = 1 - (heard ? stand_in * reliability[UT_EXPERT_ACOUSTIC] : 0);
     float logits[UT_EMOTIONS];
-    for (int i = 0; i < UT_EMOTIONS; i++) {
-        logits[i] = logf(talk_prior[i]);
-        for (int e = 0; e < UT_EXPERTS; e++) {
-            /* No expert has a veto: each may be wrong outright, so a seventh of its opinion is
-             * its prior. On a real call the voice expert, trained on acted clips, ruled neutral
-             * out at 0.00 for "It's 2017." */
-            float p = 0.85f * opinions[e].probabilities[i] + 0.15f * priors[e][i];
-            if (opinions[e].present)
-                logits[i] += opinions[e].weight * logf(p / priors[e][i]);
-        }
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        logits[i] = prior * logf(talk_prior[i]);
+    float moved = 0;
+    for (int e = 0; e < UT_EXPERTS; e++) {
+        opinions[e].weight =
+            weights[e] > 0 ? speak(&opinions[e], (ut_expert)e, weights[e], logits) : 0;
+        moved += opinions[e].weight;
     }
+    for (int e = 0; e < UT_EXPERTS && moved > 0; e++)
+        opinions[e].weight /= moved;
     float highest = logits[0];
     for (int i = 1; i < UT_EMOTIONS; i++)
         highest = fmaxf(highest, logits[i]);

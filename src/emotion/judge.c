@@ -6,16 +6,11 @@
 
 #include "base/error.h"
 #include "emotion/baseline.h"
+#include "emotion/cues.h"
 #include "emotion/explain.h"
 #include "emotion/fusion.h"
 
 enum { NEIGHBOURS = 5 };
-
-/* How far each expert is believed at its best. The voice experts were trained on acted clips, which
- * real talk is not; the context expert repeats what the text expert said and gains little over it
- * (models/text/emotion.md); retrieval votes over a few written examples; the
- * language model is believed as far as it shows itself worth it. */
-static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 0.4f, 0.6f, 1.0f};
 
 typedef struct judging {
     const ut_judge_models *models;
@@ -25,15 +20,21 @@ typedef struct judging {
     bool *read;             /* which utterances have one */
     float *baselines;       /* [speakers, voice_dim] */
     size_t *baseline_counts;
-    ut_example *examples;        /* [utterances, NEIGHBOURS] */
-    size_t *found;               /* [utterances] how many; NULL: nothing was asked for */
-    float (*usual)[UT_EMOTIONS]; /* [speakers] mean acoustic opinion, the acoustic expert's prior */
-    float trust;                 /* in the language model */
+    ut_example *examples; /* [utterances, NEIGHBOURS] */
+    size_t *found;        /* [utterances] how many; NULL: nothing was asked for */
+    float trust;          /* in the language model */
 } judging;
 
 ut_judge_options ut_judge_defaults(void)
 {
     return (ut_judge_options){true, true, true, true, true, 5};
+}
+
+/* The speaker's mean voice, NULL while it rests on too little. */
+static const float *baseline_of(const judging *j, const ut_utterance *u)
+{
+    bool known = u->speaker >= 0 && j->baseline_counts[u->speaker] >= (size_t)j->options->baseline;
+    return known ? j->baselines + (size_t)u->speaker * j->models->voice_dim : NULL;
 }
 
 static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
@@ -42,36 +43,8 @@ static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
     if (!m->hear || !j->options->audio || u->voice.count != m->voice_dim ||
         strcmp(u->voice.model, m->voice_model) != 0)
         return;
-    const float *baseline = NULL;
-    if (u->speaker >= 0 && j->baseline_counts[u->speaker] >= (size_t)j->options->baseline)
-        baseline = j->baselines + (size_t)u->speaker * m->voice_dim;
-    m->hear(m->acoustic, u->voice.values, baseline, o->probabilities);
+    m->hear(m->acoustic, u->voice.values, baseline_of(j, u), o->probabilities);
     o->present = true;
-}
-
-/* What the acoustic expert usually says of each speaker, drawn to its flat prior as five
- * utterances' worth of evidence. The expert was trained on acted clips: a telephone, a microphone
- * or a voice that it takes for excited throughout says nothing about a single utterance; what
- * differs from the usual does. */
-static void hear_usual(judging *j)
-{
-    const float evidence = 5;
-    const ut_conversation *c = j->c;
-    for (size_t s = 0; s <= c->speaker_count; s++) {
-        float n = evidence;
-        for (int k = 0; k < UT_EMOTIONS; k++)
-            j->usual[s][k] = evidence * ut_expert_prior(UT_EXPERT_ACOUSTIC)[k];
-        for (size_t i = 0; s < c->speaker_count && i < c->utterance_count; i++) {
-            ut_opinion o = {0};
-            if (c->utterances[i].speaker == (int)s)
-                hear(j, &c->utterances[i], &o);
-            for (int k = 0; o.present && k < UT_EMOTIONS; k++)
-                j->usual[s][k] += o.probabilities[k];
-            n += o.present;
-        }
-        for (int k = 0; k < UT_EMOTIONS; k++)
-            j->usual[s][k] /= n;
-    }
 }
 
 /* Votes of the nearest examples, each by exp(-distance / 0.1): a tenth of cosine distance is what
@@ -112,43 +85,21 @@ static ut_status recall(judging *j, ut_error *err)
     return ut_conversation_add_note(c, "no labelled example had a vote: %s", failure.message);
 }
 
-static void reliabilities(const ut_utterance *u, float r[UT_EXPERTS])
+/* The text and context experts read English; nobody knows what they say of another language. */
+static bool reads(const char *language)
+{
+    return !language || strcmp(language, "en") == 0;
+}
+
+static void reliabilities(const judging *j, const ut_utterance *u, float r[UT_EXPERTS])
 {
     float heard = (float)fmin(1.0, (u->end - u->start) / 2.0);
     float understood = isfinite(u->text_confidence) ? u->text_confidence : 1;
-    memcpy(r, belief, sizeof belief);
-    r[UT_EXPERT_ACOUSTIC] *= heard;
-    r[UT_EXPERT_TEXT] *= understood;
-    r[UT_EXPERT_CONTEXT] *= understood;
     float nearest = u->emotion.example_count ? u->emotion.examples[0].distance : 1;
-    r[UT_EXPERT_RETRIEVAL] *= understood * fmaxf(0, 1 - nearest / 0.8f);
-}
-
-/* The words that moved the text expert towards the decided label. */
-static ut_status word_cues(const judging *j, ut_utterance *u, ut_error *err)
-{
-    enum { WORDS = 4 };
-    const ut_judge_models *m = j->models;
-    if (!u->emotion.opinions[UT_EXPERT_TEXT].present || u->emotion.label == UT_NEUTRAL)
-        return UT_OK; /* neutral is where nothing moved it */
-    ut_text_cue words[WORDS];
-    size_t n = 0;
-    UT_TRY(ut_text_expert_cues(m->text, u->text, u->text_embedding.values, (int)u->emotion.label,
-                               m->embed, m->embed_context, words, WORDS, &n, err));
-    u->emotion.cues = UT_ARENA_NEW(j->c->arena, ut_cue, n);
-    if (!u->emotion.cues)
-        return ut_fail_memory(err, "emotion");
-    for (size_t i = 0; i < n; i++) {
-        /* A smaller change of log-odds moves nothing that a person would notice. */
-        if (words[i].effect < 0.3f)
-            continue;
-        const char *word = ut_arena_strndup(j->c->arena, u->text + words[i].start, words[i].length);
-        if (!word)
-            return ut_fail_memory(err, "emotion");
-        u->emotion.cues[u->emotion.cue_count++] =
-            (ut_cue){word, "a word that moved the text's opinion", NAN, NAN, words[i].effect};
-    }
-    return UT_OK;
+    r[UT_EXPERT_ACOUSTIC] = heard;
+    r[UT_EXPERT_TEXT] = r[UT_EXPERT_CONTEXT] = reads(j->c->language) ? understood : 0;
+    r[UT_EXPERT_RETRIEVAL] = understood * fmaxf(0, 1 - nearest / 0.8f);
+    r[UT_EXPERT_LANGUAGE_MODEL] = j->trust;
 }
 
 static ut_status ask_one(const judging *j, size_t index, ut_error *err)
@@ -179,25 +130,32 @@ static void decide_one(const judging *j, size_t index)
     ut_utterance *u = &j->c->utterances[index];
     ut_emotion *e = &u->emotion;
     float reliability[UT_EXPERTS];
-    reliabilities(u, reliability);
-    reliability[UT_EXPERT_LANGUAGE_MODEL] *= j->trust;
-    float priors[UT_EXPERTS][UT_EMOTIONS];
-    for (int x = 0; x < UT_EXPERTS; x++)
-        memcpy(priors[x], ut_expert_prior((ut_expert)x), sizeof priors[x]);
-    size_t speaker = u->speaker >= 0 ? (size_t)u->speaker : j->c->speaker_count;
-    memcpy(priors[UT_EXPERT_ACOUSTIC], j->usual[speaker], sizeof priors[UT_EXPERT_ACOUSTIC]);
-    ut_fuse(e->opinions, reliability, priors, e->probabilities);
+    reliabilities(j, u, reliability);
+    ut_fuse(e->opinions, reliability, e->probabilities);
     e->label = UT_SAD;
     for (int i = 1; i < UT_EMOTIONS; i++)
         if (e->probabilities[i] > e->probabilities[e->label])
             e->label = (ut_emotion_label)i;
 }
 
-static ut_status explain_one(const judging *j, size_t index, ut_error *err)
+static ut_status explain_all(const judging *j, ut_error *err)
 {
-    ut_utterance *u = &j->c->utterances[index];
-    UT_TRY(word_cues(j, u, err));
-    return ut_explain(j->c, u, err);
+    const ut_judge_models *m = j->models;
+    ut_cue_slopes slopes = {0};
+    ut_status status = UT_OK;
+    if (m->hear)
+        status = ut_cue_slopes_fit(j->c, m->voice_model, m->voice_dim, j->baselines, &slopes, err);
+    for (size_t i = 0; status == UT_OK && i < j->c->utterance_count; i++) {
+        ut_utterance *u = &j->c->utterances[i];
+        float reliability[UT_EXPERTS];
+        reliabilities(j, u, reliability);
+        ut_cue_ground ground = {m, &slopes, baseline_of(j, u), reliability};
+        status = ut_cues_find(&ground, j->c, u, err);
+        if (status == UT_OK)
+            status = ut_explain(j->c, u, err);
+    }
+    free(slopes.values);
+    return status;
 }
 
 static ut_status read_all(judging *j, ut_error *err)
@@ -229,15 +187,12 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     j.read = calloc(n, sizeof *j.read);
     j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
     j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
-    j.usual = calloc(speakers, sizeof *j.usual);
     ut_status status = UT_OK;
-    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts || !j.usual)
+    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts)
         status = ut_fail_memory(err, "emotion");
     for (size_t s = 0; status == UT_OK && models->hear && s < c->speaker_count; s++)
         j.baseline_counts[s] = ut_baseline_voice(c, (int)s, models->voice_model, models->voice_dim,
                                                  j.baselines + s * models->voice_dim);
-    if (status == UT_OK)
-        hear_usual(&j);
     if (status == UT_OK)
         status = read_all(&j, err);
     if (status == UT_OK)
@@ -251,13 +206,12 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         if (c->utterances[i].emotion.opinions[UT_EXPERT_LANGUAGE_MODEL].present)
             decide_one(&j, i);
-    for (size_t i = 0; status == UT_OK && options->explain && i < c->utterance_count; i++)
-        status = explain_one(&j, i, err);
+    if (status == UT_OK && options->explain)
+        status = explain_all(&j, err);
     free(j.found);
     free(j.read);
     free(j.turns);
     free(j.baselines);
     free(j.baseline_counts);
-    free(j.usual);
     return status;
 }

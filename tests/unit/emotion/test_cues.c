@@ -1,0 +1,176 @@
+/* A cue's effect is what the decision itself does when the cue is taken out: the same conversation
+ * is judged again with the cue really gone, and the probability must move as the cue said. */
+#include "ut_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emotion/baseline.h"
+#include "emotion/judge.h"
+#include "models/static_embedding/static_embedding.h"
+
+enum { TURNS = 40, LOUD = 30 };
+
+/* Anger grows with the voice's first value: smooth, as an expert's opinion is. */
+static void hear_by_size(const void *model, const float *voice, const float *baseline,
+                         float p[UT_EMOTIONS])
+{
+    (void)model;
+    float x = voice[0] - (baseline ? baseline[0] : 0);
+    float angry = 1 / (1 + expf(2 - x));
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        p[i] = (1 - angry) / 4;
+    p[UT_ANGRY] = angry;
+}
+
+/* One speaker whose voice follows the loudness: one decibel, a quarter of a unit. */
+static ut_conversation *talk(float loudness, float pitch)
+{
+    ut_conversation *c;
+    assert_int_equal(ut_conversation_create(&c, NULL), UT_OK);
+    c->speakers = UT_ARENA_NEW(c->arena, const char *, 1);
+    c->speakers[0] = "SPEAKER_00";
+    c->speaker_count = 1;
+    c->utterances = UT_ARENA_NEW(c->arena, ut_utterance, TURNS);
+    c->utterance_count = TURNS;
+    for (size_t i = 0; i < TURNS; i++) {
+        ut_utterance *u = &c->utterances[i];
+        *u = (ut_utterance){.start = (double)i * 3, .end = (double)i * 3 + 2.5, .text = ""};
+        float db = i == LOUD ? loudness : 60 + 4 * sinf((float)i);
+        float hz = i == LOUD ? pitch : 150 + 20 * cosf(2.1f * (float)i);
+        u->features = UT_ARENA_NEW(c->arena, ut_feature, 2);
+        u->feature_count = 2;
+        u->features[0] = (ut_feature){"loudness_mean_db", db, NAN};
+        u->features[1] = (ut_feature){"pitch_mean_hz", hz, NAN};
+        u->voice = (ut_embedding){"v", UT_ARENA_NEW(c->arena, float, 2), 2};
+        u->voice.values[0] = (db - 60) / 4;
+        u->voice.values[1] = 0;
+    }
+    ut_baseline_relative(c);
+    ut_judge_models models = {.voice_model = "v", .voice_dim = 2, .hear = hear_by_size};
+    ut_judge_options options = ut_judge_defaults();
+    assert_int_equal(ut_judge(&models, &options, c, NULL), UT_OK);
+    return c;
+}
+
+static const ut_cue *cue_named(const ut_emotion *e, const char *name)
+{
+    for (size_t i = 0; i < e->cue_count; i++)
+        if (strcmp(e->cues[i].name, name) == 0)
+            return &e->cues[i];
+    return NULL;
+}
+
+static void removing_the_loudness_moves_the_probability_as_said(void **state)
+{
+    (void)state;
+    ut_conversation *loud = talk(76, 260);
+    const ut_emotion *e = &loud->utterances[LOUD].emotion;
+    const ut_cue *cue = cue_named(e, "loudness_mean_db");
+    assert_int_equal(e->label, UT_ANGRY);
+    assert_non_null(cue);
+    assert_true(cue->effect > 0.1f);
+    char said[32];
+    snprintf(said, sizeof said, "usual (+%.0f %%)", 100.0 * (double)cue->effect);
+    assert_non_null(strstr(e->explanation, said));
+
+    /* The same words in the usual loudness. The cue counts as three deviations at most and the
+     * slope is drawn to zero, so it claims somewhat less than all of it. */
+    ut_conversation *usual = talk(60, 260);
+    float fell =
+        e->probabilities[UT_ANGRY] - usual->utterances[LOUD].emotion.probabilities[UT_ANGRY];
+    assert_true(cue->effect < fell + 0.02f);
+    assert_true(cue->effect > 0.4f * fell);
+
+    /* The pitch is as far out, but the voice's feeling does not follow it. */
+    const ut_cue *pitch = cue_named(e, "pitch_mean_hz");
+    assert_non_null(pitch);
+    assert_true(fabsf(pitch->effect) < 0.2f * cue->effect);
+    ut_conversation_destroy(usual);
+    ut_conversation_destroy(loud);
+}
+
+static void a_voice_that_is_not_asked_moves_nothing(void **state)
+{
+    (void)state;
+    ut_conversation *c = talk(76, 150);
+    ut_judge_models models = {.voice_model = "v", .voice_dim = 2, .hear = hear_by_size};
+    ut_judge_options options = ut_judge_defaults();
+    options.audio = false;
+    assert_int_equal(ut_judge(&models, &options, c, NULL), UT_OK);
+    const ut_cue *cue = cue_named(&c->utterances[LOUD].emotion, "loudness_mean_db");
+    assert_non_null(cue);
+    assert_near(cue->effect, 0, 1e-9);
+    ut_conversation_destroy(c);
+}
+
+/* --- words, with the bundled text expert ------------------------------------------------------ */
+
+static ut_status embed(void *context, const char *text, float *out, ut_error *err)
+{
+    return ut_static_embedding_embed(context, text, out, err);
+}
+
+static ut_conversation *say(ut_static_embedding *encoder, const ut_text_expert *expert,
+                            const char *language, const char *text)
+{
+    ut_conversation *c;
+    assert_int_equal(ut_conversation_create(&c, NULL), UT_OK);
+    c->language = language;
+    c->utterances = UT_ARENA_NEW(c->arena, ut_utterance, 1);
+    c->utterance_count = 1;
+    ut_utterance *u = &c->utterances[0];
+    *u = (ut_utterance){.end = 3, .speaker = -1, .text = text, .text_confidence = 1};
+    u->text_embedding =
+        (ut_embedding){"s", UT_ARENA_NEW(c->arena, float, UT_TEXT_DIMENSIONS), UT_TEXT_DIMENSIONS};
+    ut_error err;
+    assert_int_equal(embed(encoder, text, u->text_embedding.values, &err), UT_OK);
+    ut_judge_models models = {
+        .text_model = "s", .text = expert, .embed = embed, .embed_context = encoder};
+    ut_judge_options options = ut_judge_defaults();
+    assert_int_equal(ut_judge(&models, &options, c, &err), UT_OK);
+    return c;
+}
+
+static void removing_a_word_moves_the_probability_as_said(void **state)
+{
+    (void)state;
+    ut_static_embedding *encoder;
+    ut_text_expert *expert;
+    ut_error err;
+    const char *vectors = ut_test_source("models/text/static.safetensors");
+    assert_int_equal(ut_static_embedding_open(vectors, &encoder, &err), UT_OK);
+    const char *weights = ut_test_source("models/text/emotion-static.safetensors");
+    assert_int_equal(ut_text_expert_open(weights, &expert, &err), UT_OK);
+    ut_conversation *with = say(encoder, expert, "en", "I am furious with him.");
+    ut_conversation *without = say(encoder, expert, "en", "I am with him.");
+    const ut_emotion *e = &with->utterances[0].emotion;
+    assert_int_equal(e->label, UT_ANGRY);
+    const ut_cue *cue = cue_named(e, "furious");
+    assert_non_null(cue);
+    float fell =
+        e->probabilities[UT_ANGRY] - without->utterances[0].emotion.probabilities[UT_ANGRY];
+    assert_near(cue->effect, fell, 0.05);
+    ut_conversation_destroy(without);
+    ut_conversation_destroy(with);
+
+    /* Of a language that the expert never read, its words move nothing. */
+    ut_conversation *other = say(encoder, expert, "de", "I am furious with him.");
+    assert_int_equal(other->utterances[0].emotion.label, UT_NEUTRAL);
+    assert_int_equal(other->utterances[0].emotion.cue_count, 0);
+    ut_conversation_destroy(other);
+    ut_text_expert_close(expert);
+    ut_static_embedding_close(encoder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(removing_the_loudness_moves_the_probability_as_said),
+        cmocka_unit_test(a_voice_that_is_not_asked_moves_nothing),
+        cmocka_unit_test(removing_a_word_moves_the_probability_as_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

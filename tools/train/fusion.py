@@ -1,0 +1,156 @@
+"""Fits the constants of src/emotion/fusion.c: how far each expert is believed, and how sure the whole may be.
+
+    tools/train/text_documents.py --out TEXT ...; undertone analyze TEXT/meld --output_dir TEXT/out_meld   (dailydialog too)
+    bench/acted.py --heads HEADS --group 23 --condition clean ulaw --keep ACTED
+    python tools/train/fusion.py --text TEXT --acted ACTED [--check 0 1]
+
+Reads the experts' opinions out of conversation.json and minimises the cross-entropy of the fused opinion, the mean over
+three kinds of talk that count the same: MELD's development dialogues and the held-out fifth of DailyDialog's (words
+speak, nobody is heard), and acted conversations of speakers that the voice head never heard (the voice speaks, the words
+are empty). Nothing here was seen by an expert's weights. Prints the constants, and for each kind accuracy, UAR, weighted
+F1 and calibration error of the fusion beside its parts.
+
+    log p = (1 - s * heard) * log prior + sum over experts of weight * reliability * log(opinion / the expert's prior)
+"""
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import f1_score, recall_score
+
+LABELS = ["sad", "happy", "angry", "neutral", "non-neutral"]
+EXPERTS = ["acoustic", "text", "context", "retrieval"]
+TALK = torch.tensor([0.08, 0.12, 0.10, 0.60, 0.10])
+FLAT = torch.full((5,), 0.2)
+PRIORS = torch.stack([FLAT, TALK, TALK, FLAT])
+LONG = 2.0  # seconds of speech that are enough to hear
+NEAR = 0.8  # cosine distance at which an example says nothing
+
+
+def best_overlap(entry, utterances):
+    """Every utterance that overlaps a truth entry, with the share of its time."""
+    pairs = [(min(entry["end"], u["end"]) - max(entry["start"], u["start"]), u) for u in utterances]
+    pairs = [(w, u) for w, u in pairs if w > 0]
+    total = sum(w for w, _ in pairs)
+    return [(w / total, u) for w, u in pairs]
+
+
+def reliability(u, language):
+    heard = min(1.0, (u["end"] - u["start"]) / LONG)
+    understood = u["text_confidence"] if u["text_confidence"] is not None else 1.0
+    read = understood if language in ("en", None) else 0.0  # the text experts read English
+    near = u["emotion"]["evidence"]["examples"]
+    distance = near[0]["distance"] if near else 1.0
+    return [heard, read, read, understood * max(0.0, 1 - distance / NEAR)]
+
+
+class Set:
+    """Utterances of one kind of talk; a truth entry may lie over several, which then share its weight."""
+
+    def __init__(self, name, pairs):
+        self.name, rows = name, []
+        for truth, results in pairs:
+            for file, entries in json.loads(Path(truth).read_text()).items():
+                document = json.loads((Path(results) / Path(file).stem / "conversation.json").read_text())
+                for e in entries:
+                    for share, u in best_overlap(e, document["utterances"]):
+                        rows.append((len(rows), share, LABELS.index(e["emotion"]), u, document["language"]))
+        opinions = [r[3]["emotion"]["opinions"] for r in rows]
+        self.present = torch.tensor([[float(x in o) for x in EXPERTS] for o in opinions])
+        p = [[[o[x]["probabilities"][k] for k in LABELS] if x in o else [0.2] * 5 for x in EXPERTS] for o in opinions]
+        self.p = torch.tensor(p).clamp(min=1e-4)
+        self.p /= self.p.sum(-1, keepdim=True)
+        self.reliable = torch.tensor([reliability(r[3], r[4]) for r in rows]) * self.present
+        self.y = torch.tensor([r[2] for r in rows])
+        self.share = torch.tensor([r[1] for r in rows])
+
+
+def fuse(s, k, only=None):
+    """Log-probabilities [n, 5]; `only` some experts."""
+    reliable = s.reliable if only is None else s.reliable * torch.tensor([float(x in only) for x in EXPERTS])
+    doubt = k["doubt"][:, None]
+    evidence = (((1 - doubt) * s.p + doubt * PRIORS) / PRIORS).log()
+    # Text, context and retrieval read the same words: together they weigh no more than one, however many speak.
+    weight = k["belief"] * reliable
+    words = weight[:, 1:]
+    understood = reliable[:, 1:].amax(1, keepdim=True)
+    weight = torch.cat([weight[:, :1], k["words"] * understood * words / words.sum(1, keepdim=True).clamp(min=1e-6)], 1)
+    z = (1 - k["stand_in"] * reliable[:, :1]) * TALK.log() + (weight[:, :, None] * evidence).sum(1)
+    return F.log_softmax(z, -1)
+
+
+def constants(raw):
+    belief = torch.stack([F.softplus(raw[0]), torch.ones(()), F.softplus(raw[1]), F.softplus(raw[2])])
+    return {"belief": belief, "words": F.softplus(raw[3]), "doubt": torch.sigmoid(raw[4:6])[[0, 1, 1, 1]],
+            "stand_in": torch.sigmoid(raw[6])}
+
+
+def ece(p, y, w, bins=15):
+    top, right = p.max(1), p.argmax(1) == y
+    where = np.minimum((top * bins).astype(int), bins - 1)
+    return sum(abs((w * (top - right))[where == b].sum()) for b in range(bins)) / w.sum()
+
+
+def scores(logp, s):
+    p, y, w = logp.detach().exp().numpy(), s.y.numpy(), s.share.numpy()
+    g = p.argmax(1)
+    return (100 * np.average(g == y, weights=w), 100 * recall_score(y, g, average="macro", sample_weight=w, zero_division=0),
+            100 * f1_score(y, g, average="weighted", sample_weight=w, zero_division=0), 100 * ece(p, y, w),
+            100 * np.average(g == 3, weights=w))
+
+
+SUBSETS = (None, ["acoustic"], ["text"], ["text", "context"], ["acoustic", "text"])
+
+
+def loss_of(s, k):
+    """Everything on counts as much as the subsets that --modalities may choose, those which have something to say."""
+    asked = [x for x in SUBSETS if x is None or (s.present[:, [EXPERTS.index(e) for e in x]].mean(0) > 0.5).all()]
+    losses = [(F.nll_loss(fuse(s, k, x), s.y, reduction="none") * s.share).sum() / s.share.sum() for x in asked
+              if s.reliable[:, 0].any() or x != ["acoustic"]]
+    return 0.5 * losses[0] + 0.5 * sum(losses[1:]) / len(losses[1:])
+
+
+def fit(kinds):
+    raw = torch.tensor([0.5, 0.0, -1.0, 0.5, -3.0, -3.0, 0.0], requires_grad=True)
+    optimizer = torch.optim.LBFGS([raw], max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = sum(w * loss_of(s, constants(raw)) for w, s in kinds) + 1e-3 * (raw ** 2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return constants(raw.detach())
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--text", type=Path, required=True)
+    p.add_argument("--acted", type=Path, required=True)
+    p.add_argument("--conditions", nargs="+", default=["clean", "ulaw"])
+    p.add_argument("--check", nargs="*", default=[], help="groups of speakers that were not fitted on")
+    a = p.parse_args()
+    text = [Set(c, [(a.text / f"{c}.json", a.text / f"out_{c}")]) for c in ("meld", "dailydialog")]
+
+    def acted(groups):
+        return [(a.acted / f"{c}_{g}" / "truth_all.json", a.acted / f"{c}_{g}" / "everything") for c in a.conditions
+                for g in groups]
+
+    voice = Set("acted", acted(["23"]))
+    k = fit([(1.0, text[0]), (0.5, text[1]), (1.0, voice)])
+    for name, value in k.items():
+        print(name, [round(float(x), 3) for x in value.flatten()])
+    sets = [*text, voice] + ([Set("acted, other speakers", acted(a.check))] if a.check else [])
+    print(f"{'':24s}{'':22s}  acc   UAR   wF1   ECE  neutral")
+    for s in sets:
+        for only in (None, ["acoustic"], ["text"], ["text", "context"], ["text", "context", "retrieval"], ["context"]):
+            row = scores(fuse(s, k, only), s)
+            print(f"{s.name:24s}{'+'.join(only or ['all']):24s}" + " ".join(f"{x:5.1f}" for x in row))
+
+
+if __name__ == "__main__":
+    main()
