@@ -84,12 +84,16 @@ def save_card(path, name, kind, size, report, arguments):
                 "own frames, projected to 128 values")
         heard = "put into 30 s windows with other clips of other speakers"
         if arguments.augmented:
-            heard += ", and heard clean and through telephone bands, rooms and noise"
+            heard += ", clean, and again through telephones (mu-law, GSM), Opus, rooms and noise, 4 dB louder or softer"
+        heard += (".\n- **Unacted speech**: 417 pieces of meetings across a room (AMI), a telephone call, an interview and readings "
+                  "(LibriSpeech,\n  LJ, others), 23 minutes, trained as neutral: nobody labelled them, and nearly all of such talk "
+                  "is. Without them a real\n  telephone call came out full of feelings")
     else:
         what = ("A small convolutional network over log-mel frames with attentive pooling, for when no Whisper is loaded")
         heard = "heard clean, at other speeds and through telephone bands, rooms and noise"
         if arguments.whisper:
             what += ". In training it also learned to say what Whisper base's middle layers hold of a clip (Whisper: MIT)"
+    more = f" --augmented {arguments.augmented}" if kind == "whisper" and arguments.augmented else ""
     with open(path, "w", encoding="utf-8") as f:
         f.write(f"""# {name}
 
@@ -98,7 +102,7 @@ def save_card(path, name, kind, size, report, arguments):
 - **Data**: RAVDESS (1199 English clips, 20 actors), EmoDB (408 German clips, 8 actors), nEMO (3493 Polish clips, 7
   actors). Acted speech: expect less of spontaneous talk. Every clip is set to the same speech level and {heard}.
 - **Licence**: {LICENCE}.
-- **Recipe**: `python tools/train/voice_{kind}.py --data DATA --whisper DIR --out models/emotion_voice/`
+- **Recipe**: `python tools/train/voice_{kind}.py --data DATA --whisper DIR --out models/emotion_voice/{more}`
   (seed {arguments.seed}, {arguments.epochs} epochs). Nine ways of speaking are told apart in training and added up to the five;
   classes weigh the same within a corpus. Probabilities are calibrated by one temperature on held-out speakers.
 - **Interface**: `src/models/emotion_voice/`.
