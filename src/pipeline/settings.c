@@ -68,6 +68,14 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(models_dir, R | T | X | A | K, "DIR", "bundled weights, if they lie elsewhere"),
     NUMBER(jobs, R | T | X | A, 0, 256,
            "recordings worked on at once; 0 takes every processor (1)"),
+    FLAG(no_cache, R | T | X | A, "do everything anew, also what was done before"),
+    CHOICE(from, R, "transcribe|extract|analyze", "do this step and those after it anew"),
+    CHOICE(only, R, "transcribe|extract|analyze",
+           "do this step alone, on what an earlier run left"),
+    TEXT(shard, R | T, "I/N", "the I-th of N parts of the recordings, for N programs at once"),
+    NUMBER(retries, R | T | X | A, 0, 10,
+           "times a step is tried again when reading, writing or "
+           "the network failed (0)"),
     FLAG(quiet, R | T | X | A | E | K, "no progress"),
     TEXT(config, R | T | X | A | E | K, "FILE", "settings in YAML, by these names"),
     {0},
@@ -157,8 +165,8 @@ static ut_status read_modalities(const char *list, const char *origin, unsigned 
     return UT_OK;
 }
 
-ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, const char *value,
-                          const char *origin, ut_arena *arena, ut_error *err)
+static ut_status set_value(ut_settings *settings, const ut_setting_row *row, const char *value,
+                           const char *origin, ut_arena *arena, ut_error *err)
 {
     if (row->kind == 'i')
         return set_integer(settings, row, value, origin, err);
@@ -174,6 +182,38 @@ ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, cons
         return ut_fail_memory(err, "settings");
     memcpy((char *)settings + row->member, &copy, sizeof copy);
     return UT_OK;
+}
+
+ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row, const char *value,
+                          const char *origin, ut_arena *arena, ut_error *err)
+{
+    _Static_assert(sizeof ut_setting_rows / sizeof *ut_setting_rows <= UT_SETTINGS_MOST,
+                   "raise UT_SETTINGS_MOST");
+    UT_TRY(set_value(settings, row, value, origin, arena, err));
+    const char *copy = ut_arena_strdup(arena, origin);
+    settings->origins[row - ut_setting_rows] = copy;
+    return copy ? UT_OK : ut_fail_memory(err, "settings");
+}
+
+const char *ut_settings_value(const ut_settings *settings, const ut_setting_row *row, char room[32])
+{
+    const char *member = (const char *)settings + row->member;
+    const char *text;
+    if (row->kind == 's') {
+        memcpy(&text, member, sizeof text);
+        return text;
+    }
+    if (row->kind == 'b')
+        return *(const bool *)member ? "true" : "false";
+    if (row->kind == 'm') {
+        unsigned set = settings->options.modalities;
+        snprintf(room, 32, "%s%s%s", set & UT_MODALITY_AUDIO ? ",audio" : "",
+                 set & UT_MODALITY_TEXT ? ",text" : "",
+                 set & UT_MODALITY_CONTEXT ? ",context" : "");
+        return room + 1;
+    }
+    snprintf(room, 32, "%d", *(const int *)(const void *)member);
+    return room;
 }
 
 /* `first` is the first pair of the file: what stands before `pair` was read. */
@@ -243,6 +283,19 @@ ut_status ut_settings_read_yaml(ut_settings *settings, const char *path, ut_aren
     return status;
 }
 
+/* Variables that .env put into the environment: state beside the environment's own, like it written
+ * before any thread starts. */
+static char dotenv_names[UT_SETTINGS_MOST][64];
+static size_t dotenv_count;
+
+static bool is_from_dotenv(const char *name)
+{
+    for (size_t i = 0; i < dotenv_count; i++)
+        if (strcmp(dotenv_names[i], name) == 0)
+            return true;
+    return false;
+}
+
 ut_status ut_settings_read_environment(ut_settings *settings, ut_arena *arena, ut_error *err)
 {
     for (const ut_setting_row *row = ut_setting_rows; row->name; row++) {
@@ -252,8 +305,10 @@ ut_status ut_settings_read_environment(ut_settings *settings, ut_arena *arena, u
             name[n++] = (char)toupper((unsigned char)*c);
         name[n] = 0;
         const char *value = getenv(name);
+        char origin[96];
+        snprintf(origin, sizeof origin, "%s%s", name, is_from_dotenv(name) ? " in .env" : "");
         if (value && *value)
-            UT_TRY(ut_settings_set(settings, row, value, name, arena, err));
+            UT_TRY(ut_settings_set(settings, row, value, origin, arena, err));
     }
     return UT_OK;
 }
@@ -287,6 +342,8 @@ static ut_status dotenv_line(char *line, const char *path, int number, ut_error 
         for (char *end = value + strlen(value); end > value && isspace((unsigned char)end[-1]);)
             *--end = 0;
     }
+    if (!getenv(line) && dotenv_count < UT_SETTINGS_MOST && strlen(line) < sizeof *dotenv_names)
+        snprintf(dotenv_names[dotenv_count++], sizeof *dotenv_names, "%s", line);
     if (setenv(line, value, 0) != 0)
         return ut_fail(err, UT_ERR_CONFIG, "settings", "%s, line %d: bad name", path, number);
     return UT_OK;
@@ -309,6 +366,28 @@ ut_status ut_settings_read_dotenv(const char *path, ut_error *err)
     }
     free(text);
     return status;
+}
+
+bool ut_settings_shard(const char *text, int *index, int *count)
+{
+    char end;
+    return sscanf(text, "%6d/%6d%c", index, count, &end) == 2 && *index >= 1 && *index <= *count;
+}
+
+static ut_status check_shard(const ut_settings *settings, ut_error *err)
+{
+    int index;
+    int count;
+    if (!settings->shard)
+        return UT_OK;
+    if (!ut_settings_shard(settings->shard, &index, &count))
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "shard is I/N with I from 1 to N, such as 2/8, not \"%s\"", settings->shard);
+    if (settings->ground_truth)
+        return ut_fail(err, UT_ERR_USAGE, "settings",
+                       "a shard holds a part of the recordings; score them all with `undertone "
+                       "evaluate` when every shard is done");
+    return UT_OK;
 }
 
 ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
@@ -339,6 +418,7 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
         return ut_fail(err, UT_ERR_USAGE, "settings",
                        "min_speakers (%d) is more than max_speakers (%d)", o->min_speakers,
                        o->max_speakers);
+    UT_TRY(check_shard(settings, err));
     if (settings->ground_truth && !settings->evaluation_output)
         return ut_fail(err, UT_ERR_USAGE, "settings",
                        "ground_truth needs evaluation_output, the file for the scores");

@@ -21,6 +21,8 @@ enum {
     UT_COMMAND_KB = 32
 };
 
+enum { UT_SETTINGS_MOST = 96 }; /* rows of the table */
+
 typedef struct ut_settings {
     ut_options options;
     const char *config;
@@ -54,6 +56,13 @@ typedef struct ut_settings {
     bool no_retrieval;
     bool no_audio_in_report;
     bool quiet;
+    bool no_cache;
+    const char *only;
+    const char *from;
+    const char *shard;
+    int retries;
+    /* Where the value of each row of the table came from; NULL: the default. */
+    const char *origins[UT_SETTINGS_MOST];
 } ut_settings;
 
 typedef struct ut_setting_row {
@@ -75,7 +84,13 @@ void ut_settings_default(ut_settings *settings);
 /* Row of a name in either spelling; NULL if there is none. */
 const ut_setting_row *ut_settings_find(const char *name, size_t length);
 
-/* Sets one value from text; `origin` ("--jobs", "file.yaml", "UNDERTONE_JOBS") is for messages. */
+/* A row's value as text, as a flag would give it; NULL where it is unset. `room` holds what is no
+ * text. */
+const char *ut_settings_value(const ut_settings *settings, const ut_setting_row *row,
+                              char room[32]);
+
+/* Sets one value from text; `origin` ("--jobs", "file.yaml", "UNDERTONE_JOBS") is for messages and
+ * kept in settings->origins. */
 UT_MUST_CHECK ut_status ut_settings_set(ut_settings *settings, const ut_setting_row *row,
                                         const char *value, const char *origin, ut_arena *arena,
                                         ut_error *err);
@@ -89,6 +104,9 @@ UT_MUST_CHECK ut_status ut_settings_read_environment(ut_settings *settings, ut_a
 /* Puts KEY=VALUE lines of a .env file into the environment where the key is not set yet; an absent
  * file is fine. Call before any thread starts. */
 UT_MUST_CHECK ut_status ut_settings_read_dotenv(const char *path, ut_error *err);
+
+/* Reads "2/8"; false unless 1 <= index <= count. */
+bool ut_settings_shard(const char *text, int *index, int *count);
 
 /* Checks what belongs together and fills settings->options. */
 UT_MUST_CHECK ut_status ut_settings_finish(ut_settings *settings, ut_error *err);
