@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Peak memory of `undertone transcribe` on a 10-minute and on a 2-hour recording of the same voice.
+"""Peak memory of `undertone run` on a 10-minute and on a 2-hour recording of the same voices.
 
     bench/memory.py                          # without a recogniser: audio, speech, speakers
     bench/memory.py --asr_model whisper-base # with one; the long recording takes its share of two hours
@@ -57,7 +57,7 @@ def resident_kb(pid):
 
 def measure(arguments, recording, folder):
     """Runs the program on one recording: peak resident kB, peak anonymous kB, CPU s, bytes of the result."""
-    command = [arguments.program, "transcribe", str(recording), "--output_dir", str(folder)]
+    command = [arguments.program, "run", "--audio_dir", str(recording), "--output_dir", str(folder)]
     command += ["--asr_model", arguments.asr_model, *arguments.more]
     silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     pid, peak, anonymous = os.posix_spawnp(command[0], command, os.environ, file_actions=silence), 0, 0

@@ -22,6 +22,7 @@ struct ut_audio {
     float *picked;  /* [BLOCK, width], the wanted channels */
     float *ready;   /* [ready_room, width] at 16 kHz */
     size_t ready_room, ready_count, ready_at;
+    ut_gate gate; /* of one channel alone */
     bool source_ended, ended;
     uint64_t frames; /* decoded */
     uint64_t samples, unusable;
@@ -75,8 +76,7 @@ static void pick(ut_audio *audio, size_t frames)
     if (audio->channel == UT_AUDIO_ALL) {
         memcpy(audio->picked, in, frames * channels * sizeof *in);
     } else if (audio->channel >= 0) {
-        for (size_t i = 0; i < frames; i++)
-            audio->picked[i] = in[i * channels + (size_t)audio->channel];
+        ut_gate_run(&audio->gate, in, frames, channels, (size_t)audio->channel, audio->picked);
     } else {
         for (size_t i = 0; i < frames; i++) {
             double sum = 0;
@@ -166,6 +166,7 @@ static ut_status prepare(ut_audio *audio, ut_error *err)
     audio->ready = calloc(audio->ready_room * width, sizeof(float));
     if (!audio->decoded || !audio->picked || !audio->ready)
         return ut_fail_memory(err, "audio");
+    ut_gate_begin(&audio->gate, info->rate);
     UT_TRY(fill(audio, err));
     if (audio->frames == 0)
         return ut_fail(err, UT_ERR_FORMAT, "audio",

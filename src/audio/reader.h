@@ -18,7 +18,8 @@
 
 #define UT_AUDIO_RATE 16000 /* hertz of what ut_audio_read() gives */
 
-/* Which channels are read: 0, 1, ... is one channel alone. */
+/* Which channels are read: 0, 1, ... is one channel alone, hushed while another is at least 12 dB
+ * louder, since what it holds then is that one's leak. */
 enum {
     UT_AUDIO_MIX = -1, /* the mean of all channels, as one */
     UT_AUDIO_ALL = -2, /* every channel, interleaved */

@@ -21,6 +21,17 @@ struct ut_source {
 ut_status ut_source_open_sndfile(const char *path, ut_source **source, ut_error *err);
 ut_status ut_source_open_ffmpeg(const char *path, ut_source **source, ut_error *err);
 
+/* Hushes a channel while another is at least 12 dB louder: then it holds only what leaks in. Works
+ * sample by sample, without looking ahead. */
+typedef struct ut_gate {
+    float own, others; /* falling peaks */
+    float own_decay, others_decay, step, gain;
+} ut_gate;
+void ut_gate_begin(ut_gate *gate, int rate);
+/* `channel` out of `frames` interleaved frames of `in` to `out`. */
+void ut_gate_run(ut_gate *gate, const float *in, size_t frames, size_t channels, size_t channel,
+                 float *out);
+
 /* Rate, channels and duration against base/limits.h. */
 ut_status ut_source_check(const ut_source *source, ut_error *err);
 

@@ -339,7 +339,8 @@ static ut_status settle(transcribing *t, bool split, ut_error *err)
     return UT_OK;
 }
 
-static ut_status describe(transcribing *t, bool split, ut_error *err)
+/* *split falls where there is only one channel. */
+static ut_status describe(transcribing *t, bool *split, ut_error *err)
 {
     ut_conversation *c = t->c;
     ut_audio *audio;
@@ -349,13 +350,19 @@ static ut_status describe(transcribing *t, bool split, ut_error *err)
     c->source.rate = ut_audio_get_info(audio)->rate;
     c->source.channels = ut_audio_get_info(audio)->channels;
     ut_audio_close(audio);
+    bool alone = *split && c->source.channels == 1;
+    *split = *split && !alone;
     UT_TRY(ut_sha256_file(t->input->path, hash, err));
     c->id = ut_arena_strdup(c->arena, t->input->id);
     c->source.file = ut_arena_strdup(c->arena, t->input->file);
     c->source.sha256 = ut_arena_strdup(c->arena, hash);
     snprintf(beam, sizeof beam, "%d", t->engine->options.beam_size);
     static const char *const jobs[] = {"speech", "segmentation", "speaker", "recognition"};
-    ut_status status = ut_conversation_add_setting(c, "channels", split ? "split" : "mix");
+    ut_status status = ut_conversation_add_setting(c, "channels", *split ? "split" : "mix");
+    if (status == UT_OK && alone)
+        status = ut_conversation_add_note(
+            c, "it has one channel, so there is nothing to split; speakers "
+               "are told by their voices");
     if (status == UT_OK && t->engine->recognizer)
         status = ut_conversation_add_setting(c, "beam_size", beam);
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs && status == UT_OK; i++)
@@ -392,11 +399,17 @@ ut_status ut_step_transcribe(const ut_step *step, const ut_input *input,
     UT_TRY(ut_conversation_create(&t.c, err));
     ut_step_report(step, "transcribe", 0);
     ut_status status = UT_OK;
-    if (step->engine->options.channels == UT_CHANNELS_AUTO)
-        status = ut_audio_is_split(input->path, &split, err);
+    bool apart = false; /* one party each, by the sound of it */
+    if (split || step->engine->options.channels == UT_CHANNELS_AUTO)
+        status = ut_audio_is_split(input->path, &apart, err);
+    bool wanted = split;
+    split = split || apart;
     if (status == UT_OK)
-        status = describe(&t, split, err);
-    split = split && t.c->source.channels > 1;
+        status = describe(&t, &split, err);
+    if (status == UT_OK && wanted && split && !apart &&
+        ut_conversation_add_note(t.c, "its channels do not hold one party each, as far as can be "
+                                      "heard; where words come twice, use --channels mix") != UT_OK)
+        status = ut_fail_memory(err, "transcribe");
     if (status == UT_OK)
         status = all_lanes(&t, split, err);
     t.c->source.duration = t.seconds;

@@ -441,6 +441,35 @@ static void two_channel_calls_are_recognised(void **state)
     free(pcm);
 }
 
+static double level(const float *pcm, double from, double to)
+{
+    double sum = 0;
+    size_t first = (size_t)(from * UT_AUDIO_RATE), last = (size_t)(to * UT_AUDIO_RATE);
+    for (size_t i = first; i < last; i++)
+        sum += (double)pcm[i] * pcm[i];
+    return sqrt(sum / (double)(last - first));
+}
+
+/* What leaks into a channel is hushed; its own party is not touched, nor are two who talk at once.
+ */
+static void a_channel_alone_holds_its_own_party(void **state)
+{
+    (void)state;
+    size_t frames;
+    for (int both = 0; both < 2; both++) {
+        write_call(in_folder("call.wav"), 0.1f, both);
+        for (int side = 0; side < 2; side++) {
+            float *pcm = read_all(in_folder("call.wav"), side, 777, &frames, NULL);
+            for (int second = 0; second < 20; second++) {
+                double got = level(pcm, second + 0.1, second + 0.95);
+                bool own = second % 2 == side || both;
+                assert_true(own ? got > 0.15 : got < 1e-3);
+            }
+            free(pcm);
+        }
+    }
+}
+
 static void packed_recordings_play_back(void **state)
 {
     (void)state;
@@ -485,6 +514,7 @@ int main(void)
         cmocka_unit_test(a_cut_recording_is_read_and_told),
         cmocka_unit_test(streamed_headers_are_no_damage),
         cmocka_unit_test(two_channel_calls_are_recognised),
+        cmocka_unit_test(a_channel_alone_holds_its_own_party),
         cmocka_unit_test(packed_recordings_play_back),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
