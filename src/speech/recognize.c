@@ -150,7 +150,7 @@ static ut_status write_prompt(ut_recognizer_session *s, const ut_recognize_optio
     if (t->multilingual) {
         char name[16];
         snprintf(name, sizeof name, "<|%.8s|>", language);
-        int id = ut_bpe_find(ut_whisper_bpe(s->model), name);
+        int id = ut_bpe_find(ut_whisper_bpe(s->model), name, strlen(name));
         if (id < t->language || id >= t->language + t->languages)
             return ut_fail(err, UT_ERR_USAGE, "recognize",
                            "the recogniser does not know the language %s; name one by its code "

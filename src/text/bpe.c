@@ -26,6 +26,8 @@ struct ut_bpe {
     size_t capacity;
     int size;
     int16_t bytes[512]; /* code point to byte, -1: none */
+    int *index;         /* identifiers by the hash of their bytes, -1: free */
+    size_t slots;       /* of the index, a power of two */
 };
 
 /* GPT-2's alphabet: printable Latin-1 characters stand for themselves, the other bytes for the code
@@ -164,6 +166,46 @@ static ut_status read_lines(ut_bpe *bpe, const char *text, size_t length, const 
     return UT_OK;
 }
 
+/* FNV-1a (Fowler, Noll, Vo). */
+static size_t slot_of(const ut_bpe *bpe, const char *bytes, size_t length)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 1099511628211u;
+    return (size_t)(hash ^ hash >> 32) & (bpe->slots - 1);
+}
+
+/* Where bytes are or would be. */
+static size_t find_slot(const ut_bpe *bpe, const char *bytes, size_t length)
+{
+    size_t slot = slot_of(bpe, bytes, length);
+    for (; bpe->index[slot] >= 0; slot = (slot + 1) & (bpe->slots - 1)) {
+        const token *t = &bpe->tokens[bpe->index[slot]];
+        if (t->length == length && memcmp(t->bytes, bytes, length) == 0)
+            break;
+    }
+    return slot;
+}
+
+static ut_status build_index(ut_bpe *bpe, ut_error *err)
+{
+    bpe->slots = 64;
+    while (bpe->slots < 2 * (size_t)bpe->size)
+        bpe->slots *= 2;
+    bpe->index = malloc(bpe->slots * sizeof *bpe->index);
+    if (!bpe->index)
+        return ut_fail_memory(err, "text");
+    for (size_t i = 0; i < bpe->slots; i++)
+        bpe->index[i] = -1;
+    for (int id = 0; id < bpe->size; id++) {
+        const token *t = &bpe->tokens[id];
+        size_t slot = t->bytes ? find_slot(bpe, t->bytes, t->length) : 0;
+        if (t->bytes && bpe->index[slot] < 0)
+            bpe->index[slot] = id;
+    }
+    return UT_OK;
+}
+
 ut_status ut_bpe_parse(const char *text, size_t length, const char *name, ut_bpe **out,
                        ut_error *err)
 {
@@ -184,6 +226,8 @@ ut_status ut_bpe_parse(const char *text, size_t length, const char *name, ut_bpe
     if (status == UT_OK && bpe->size == 0)
         status =
             ut_fail(err, UT_ERR_FORMAT, "text", "%s holds no tokens; pull the model again", name);
+    if (status == UT_OK)
+        status = build_index(bpe, err);
 done:
     if (status != UT_OK)
         ut_bpe_close(bpe);
@@ -223,6 +267,7 @@ void ut_bpe_close(ut_bpe *bpe)
         return;
     ut_arena_destroy(bpe->arena);
     free(bpe->tokens);
+    free(bpe->index);
     free(bpe);
 }
 
@@ -241,12 +286,7 @@ const char *ut_bpe_token(const ut_bpe *bpe, int id, size_t *length)
     return bpe->tokens[id].bytes;
 }
 
-int ut_bpe_find(const ut_bpe *bpe, const char *bytes)
+int ut_bpe_find(const ut_bpe *bpe, const char *bytes, size_t length)
 {
-    size_t length = strlen(bytes);
-    for (int id = 0; id < bpe->size; id++)
-        if (bpe->tokens[id].bytes && bpe->tokens[id].length == length &&
-            memcmp(bpe->tokens[id].bytes, bytes, length) == 0)
-            return id;
-    return -1;
+    return bpe->index[find_slot(bpe, bytes, length)];
 }

@@ -1,4 +1,5 @@
-/* Byte-level byte-pair tokens, as GPT-2 and Whisper have them: identifiers to bytes and back.
+/* Byte-level byte-pair tokens, as GPT-2 and Whisper have them: identifiers to bytes, text to
+ * identifiers.
  *
  * Read from tokenizer.json (Hugging Face), else from vocabulary.json (a list) or vocabulary.txt (a
  * token a line; CTranslate2). In these files every byte of a token is written as one printable
@@ -27,7 +28,16 @@ int ut_bpe_size(const ut_bpe *bpe);
  * identifier without a token, as Whisper's timestamps are). A token may hold part of a character
  * only. */
 const char *ut_bpe_token(const ut_bpe *bpe, int id, size_t *length);
-/* -1 if no token has exactly these bytes. Linear in the vocabulary. */
-int ut_bpe_find(const ut_bpe *bpe, const char *bytes);
+/* The (lowest) identifier of these bytes, -1 if they are no token. */
+int ut_bpe_find(const ut_bpe *bpe, const char *bytes, size_t length);
+
+/* The tokens of text[length], any bytes; ids has room for `length` of them. Special tokens are not
+ * looked for: "<|en|>" is encoded as the six characters that it is. UT_ERR_LIMIT for more than
+ * UT_BPE_MAX_BYTES (the time grows with the square of the longest word), UT_ERR_FORMAT where the
+ * vocabulary lacks a byte of the text. Equal to openai-whisper's tokenizer, but
+ * for letters that are younger than the Unicode tables of libutf8proc. */
+enum { UT_BPE_MAX_BYTES = 1 << 14 };
+UT_MUST_CHECK ut_status ut_bpe_encode(const ut_bpe *bpe, const char *text, size_t length, int *ids,
+                                      size_t *count, ut_error *err);
 
 #endif
