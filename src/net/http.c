@@ -258,7 +258,7 @@ static ut_status judge(transfer *t, CURLcode rc)
         curl_easy_getinfo(t->curl, CURLINFO_PRETRANSFER_TIME, &ready);
         t->slow = ready > 0;
         return ut_fail(t->err, UT_ERR_NETWORK, "net", "%.*s %s (timed out); check the network",
-                       length, host, t->slow ? "went silent" : "cannot be reached");
+                       length, host, t->slow ? "took too long" : "cannot be reached");
     }
     default:
         return ut_fail(t->err, UT_ERR_NETWORK, "net",

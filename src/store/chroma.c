@@ -71,9 +71,9 @@ static ut_status fetch(const ut_chroma *c, const char *url, const char *body, ut
     ut_status status = ut_http_fetch(c->client, &request, reply, &code, &why);
     if (status == UT_ERR_NETWORK)
         return ut_fail(err, status, "store",
-                       "%s cannot be used: %s; check that the server runs there (chroma run), or "
-                       "take another store",
-                       c->place.shown, why.message);
+                       "%s cannot be used: %.*s; check that the server runs there (chroma run), "
+                       "or take another store",
+                       c->place.shown, (int)strcspn(why.message, ";"), why.message);
     if (status != UT_OK)
         return ut_fail(err, status, "store", "%s cannot be used: %s", c->place.shown, why.message);
     return code >= 200 && code < 300 ? UT_OK : refuse(c, code, reply, err);
