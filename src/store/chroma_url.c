@@ -28,7 +28,9 @@ static bool decode(char *text)
         if (!isxdigit((unsigned char)from[1]) || !isxdigit((unsigned char)from[2]))
             return false;
         char digits[3] = {from[1], from[2], 0};
-        *to++ = (char)strtol(digits, NULL, 16);
+        *to = (char)strtol(digits, NULL, 16);
+        if (*to++ == 0)
+            return false;
         from += 2;
     }
     *to = 0;
@@ -76,7 +78,7 @@ static ut_status take_user(char *user, const char *token, ut_arena *arena, ut_ch
                            ut_error *err)
 {
     if (user && !decode(user))
-        return wrong("holds a % without two hexadecimal digits", err);
+        return wrong("holds a % without two hexadecimal digits of a character", err);
     bool basic = !token && user && strchr(user, ':');
     if (!token)
         token = user ? user : getenv("CHROMA_TOKEN");
