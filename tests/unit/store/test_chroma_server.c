@@ -405,7 +405,9 @@ int main(void)
     if (start())
         failed = store_suite_run(open_empty) + cmocka_run_group_tests(tests, NULL, NULL);
     ut_process_kill(&server);
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) == 0 ? failed : 1;
+    const char *const argv[] = {"rm", "-rf", folder, NULL};
+    int code = 0;
+    if (ut_process_start(&server, argv, (ut_process_limits){0}, NULL) == UT_OK)
+        ut_process_finish(&server, &code);
+    return failed;
 }
