@@ -84,7 +84,9 @@ void ut_progress_file(const char *file, bool ok, double seconds, double work)
     size_t finished = state.finished;
     size_t files = state.files;
     pthread_mutex_unlock(&lock);
-    if (line)
+    if (line && seconds < 0)
+        ut_log(UT_LOG_INFO, "[%zu/%zu] %s: unchanged", finished, files, file);
+    else if (line)
         ut_log(UT_LOG_INFO, "[%zu/%zu] %s: %.1f s of audio in %.1f s", finished, files, file,
                seconds, work);
 }

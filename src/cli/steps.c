@@ -24,16 +24,15 @@ static const struct {
     const char *usage;
     const char *about;
     unsigned command;
-    unsigned parts; /* of the engine */
 } texts[] = {
     [UT_RUN_TRANSCRIBE] = {"undertone transcribe IN... --output_dir DIR",
                            "Finds speech, speakers and words. IN: recordings, or folders of them.",
-                           UT_COMMAND_TRANSCRIBE, UT_ENGINE_LISTEN},
+                           UT_COMMAND_TRANSCRIBE},
     [UT_RUN_EXTRACT] =
         {"undertone extract IN... --output_dir DIR",
          "Measures the voice and embeds the words of each utterance. IN: folders with\n"
          "results of `undertone transcribe`, or conversation.json files.",
-         UT_COMMAND_EXTRACT, UT_ENGINE_EXTRACT},
+         UT_COMMAND_EXTRACT},
     [UT_RUN_ANALYZE] =
         {"undertone analyze IN... --output_dir DIR\n"
          "       undertone analyze --text FILE [--prosody FILE] --output FILE",
@@ -42,14 +41,17 @@ static const struct {
          "are text already, one utterance a line, {\"dialogue\", \"turn\", \"speaker\", "
          "\"text\"};\n"
          "a label and five probabilities come out for each line.",
-         UT_COMMAND_ANALYZE, UT_ENGINE_JUDGE},
+         UT_COMMAND_ANALYZE},
     [UT_RUN_ALL] =
         {"undertone run --audio_dir DIR --output_dir DIR\n"
          "                     [--ground_truth FILE --evaluation_output FILE]",
          "Every step: recordings to explained emotions. Each recording gets a folder in\n"
          "the results: conversation.json, report.html, subtitles, tables.",
-         UT_COMMAND_RUN, UT_ENGINE_ALL},
+         UT_COMMAND_RUN},
 };
+
+/* Tables of more files than this tell nobody anything; then unchanged files need not be read. */
+enum { TABLES_MOST = 100 };
 
 static atomic_bool cancelled;
 
@@ -85,12 +87,13 @@ static ut_terminal_options terminal(void)
 typedef struct tables {
     const ut_inputs *inputs;
     char **texts;
+    const ut_settings *settings;
     bool wanted; /* tables */
     bool notes;
 } tables;
 
 static void on_finished(void *context, const ut_input *input, const ut_conversation *c, double work,
-                        const ut_error *failure)
+                        bool unchanged, const ut_error *failure)
 {
     tables *t = context;
     if (failure) {
@@ -102,7 +105,7 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
                    failure->message);
         return;
     }
-    if (t->wanted) {
+    if (t->wanted && c) {
         ut_buf table;
         ut_buf_init(&table, 0);
         if (ut_terminal_table(c, terminal(), &table) == UT_OK)
@@ -110,10 +113,10 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
         ut_buf_free(&table);
     }
     /* That there is no recogniser was said once for all files. */
-    for (size_t i = 0; t->notes && i < c->note_count; i++)
+    for (size_t i = 0; t->notes && !unchanged && i < c->note_count; i++)
         if (strcmp(c->notes[i], ut_note_voice_only) != 0)
             ut_log(UT_LOG_WARNING, "%s: %s", input->file, c->notes[i]);
-    ut_progress_file(input->file, true, c->source.duration, work);
+    ut_progress_file(input->file, true, unchanged ? -1 : c->source.duration, work);
 }
 
 static int usage(const ut_error *err)
@@ -132,8 +135,6 @@ static int failure(const ut_error *err)
 static void say_intent(const ut_engine *engine, const ut_settings *s)
 {
     char line[UT_LANGUAGE_MODEL_LINE];
-    if (!s->quiet)
-        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
     ut_language_model_intent(engine, line);
     if (line[0] && (engine->refiner || !s->quiet))
         ut_log(UT_LOG_INFO, "%s", line);
@@ -160,44 +161,77 @@ static int show_evaluation(const ut_settings *s)
     return 0;
 }
 
-static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
+static void on_planned(void *context, const ut_engine *choice)
+{
+    const tables *t = context;
+    if (!t->settings->quiet)
+        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(choice));
+    if (t->wanted)
+        say_intent(choice, t->settings);
+}
+
+static void on_opened(void *context, const ut_engine *engine)
+{
+    const tables *t = context;
+    if (engine->refiner)
+        say_intent(engine, t->settings);
+}
+
+static void on_closing(void *context, const ut_engine *engine)
+{
+    const tables *t = context;
+    say_usage(engine, t->settings);
+}
+
+static void print_tables(tables *t)
+{
+    bool first = true;
+    for (size_t i = 0; i < t->inputs->count; i++) {
+        if (t->texts[i])
+            printf("%s%s", first ? "" : "\n", t->texts[i]);
+        first &= !t->texts[i];
+        free(t->texts[i]);
+    }
+    free(t->texts);
+}
+
+static void say_outcome(const ut_settings *s, const ut_run_outcome *o, size_t count)
+{
+    if (o->failed < count && !s->quiet)
+        ut_log(UT_LOG_INFO, "results: %s%s", s->output_dir,
+               o->unchanged == count ? "; nothing has changed since the last run, and nothing had "
+                                       "to be done (--no-cache does it anew)"
+                                     : "");
+    if (o->failed)
+        ut_log(UT_LOG_ERROR, "%zu of %zu files %s", o->failed, count,
+               cancelled ? "failed or were not finished when the run was stopped" : "failed");
+}
+
+/* `run`: the id of its record. */
+static int work(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs,
+                char run[UT_RUN_ID])
 {
     ut_error err;
-    ut_engine *engine;
-    if (ut_engine_open_parts(&s->options, texts[kind].parts, &engine, &err) != UT_OK)
-        return failure(&err);
-    if (texts[kind].parts & UT_ENGINE_JUDGE)
-        say_intent(engine, s);
-    else if (!s->quiet)
-        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
-    tables t = {inputs, calloc(inputs->count, sizeof *t.texts),
+    ut_run_outcome outcome;
+    tables t = {inputs, calloc(inputs->count + 1, sizeof *t.texts), s,
                 kind == UT_RUN_ALL || kind == UT_RUN_ANALYZE,
                 kind == UT_RUN_ALL || kind == UT_RUN_TRANSCRIBE};
-    if (!t.texts) {
-        ut_engine_close(engine);
+    if (!t.texts)
         return 1;
-    }
     catch_interrupts();
     ut_progress_start(inputs->count, s->quiet);
-    ut_run_observer observer = {&t, on_progress, on_finished};
-    size_t failed = ut_run(engine, s, kind, inputs, &observer, &cancelled);
+    ut_run_observer observer = {&t,         t.wanted && inputs->count <= TABLES_MOST,
+                                on_planned, on_opened,
+                                on_closing, on_progress,
+                                on_finished};
+    ut_status status = ut_run(s, kind, inputs, &observer, &cancelled, &outcome, &err);
     ut_progress_end();
-    bool first = true;
-    for (size_t i = 0; i < inputs->count; i++) {
-        if (t.texts[i])
-            printf("%s%s", first ? "" : "\n", t.texts[i]);
-        first &= !t.texts[i];
-        free(t.texts[i]);
-    }
-    free(t.texts);
-    say_usage(engine, s);
-    ut_engine_close(engine);
-    if (failed < inputs->count && !s->quiet)
-        ut_log(UT_LOG_INFO, "results: %s", s->output_dir);
-    if (failed)
-        ut_log(UT_LOG_ERROR, "%zu of %zu files %s", failed, inputs->count,
-               cancelled ? "failed or were not finished when the run was stopped" : "failed");
-    return failed ? 1 : 0;
+    print_tables(&t);
+    snprintf(run, UT_RUN_ID, "%s", outcome.id);
+    if (status != UT_OK)
+        return failure(&err);
+    say_outcome(s, &outcome, inputs->count);
+    return outcome.failed ? 1 : 0;
 }
 
 /* Conversations that are text already. */
@@ -208,6 +242,8 @@ static int judge_text(const ut_settings *s)
     size_t lines;
     if (ut_engine_open_parts(&s->options, UT_ENGINE_JUDGE, &engine, &err) != UT_OK)
         return failure(&err);
+    if (!s->quiet)
+        ut_log(UT_LOG_INFO, "%s", ut_engine_summary(engine));
     say_intent(engine, s);
     catch_interrupts();
     ut_status status = ut_run_dialogues(engine, s, &cancelled, &lines, &err);
@@ -220,23 +256,34 @@ static int judge_text(const ut_settings *s)
     return 0;
 }
 
+/* The scores belong to the run's record, too. */
+static int score(const ut_settings *s, const char *run)
+{
+    ut_error err;
+    int code = show_evaluation(s);
+    if (code == 0 && *run && ut_run_note_scores(s, run, s->evaluation_output, &err) != UT_OK)
+        ut_log(UT_LOG_WARNING, "the scores are not in the run's record: %s", err.message);
+    return code;
+}
+
 /* What is wrong with the ground truth is told before the work, which goes on all the same. */
 static int work_and_score(const ut_settings *s, ut_run_kind kind, const ut_inputs *inputs)
 {
     ut_error err;
+    char run[UT_RUN_ID];
     bool scored = kind == UT_RUN_ALL && s->ground_truth;
     if (!scored)
-        return work(s, kind, inputs);
+        return work(s, kind, inputs, run);
     if (ut_run_check_truth(s->ground_truth, &err) != UT_OK) {
         ut_log(UT_LOG_ERROR,
                "%s (the recordings are analysed all the same; `undertone evaluate` "
                "scores them afterwards)",
                err.message);
-        int code = work(s, kind, inputs);
+        int code = work(s, kind, inputs, run);
         return code ? code : 1;
     }
-    int code = work(s, kind, inputs);
-    int scores = code <= 1 && !cancelled ? show_evaluation(s) : code;
+    int code = work(s, kind, inputs, run);
+    int scores = code <= 1 && !cancelled ? score(s, run) : code;
     return code ? code : scores;
 }
 
@@ -264,6 +311,8 @@ static int gather(ut_arena *arena, ut_run_kind kind, ut_arguments *a, ut_inputs 
     ut_status status = recordings
                            ? ut_inputs_recordings(arena, a->positional, a->count, inputs, err)
                            : ut_inputs_documents(arena, a->positional, a->count, inputs, err);
+    if (status == UT_OK && a->settings.shard)
+        ut_inputs_shard(inputs, a->settings.shard);
     if (status == UT_OK)
         status = ut_file_make_dirs(a->settings.output_dir, err);
     return status == UT_OK ? 0 : failure(err);

@@ -192,29 +192,27 @@ ut_status ut_cache_plan_make(ut_records *records, const ut_settings *settings, u
                              ut_stage last, ut_cache_plan *plan, ut_error *err)
 {
     unsigned parts = 0;
-    ut_engine *choice;
     *plan = (ut_cache_plan){0};
     for (int s = first; s <= (int)last; s++)
         parts |= stages[s].parts;
-    UT_TRY(ut_engine_plan(&settings->options, parts, &choice, err));
-    model_hash *hashes = calloc(choice->record_count + 1, sizeof *hashes);
+    UT_TRY(ut_engine_plan(&settings->options, parts, &plan->choice, err));
+    size_t count = plan->choice->record_count;
+    model_hash *hashes = calloc(count + 1, sizeof *hashes);
     ut_status status =
-        hashes ? hash_models(records, choice, hashes, err) : ut_fail_memory(err, "cache");
+        hashes ? hash_models(records, plan->choice, hashes, err) : ut_fail_memory(err, "cache");
     for (int s = first; s <= (int)last && status == UT_OK; s++)
-        make_base(settings, hashes, choice->record_count, (ut_stage)s, plan->base[s]);
-    if (status == UT_OK) {
-        snprintf(plan->summary, sizeof plan->summary, "%s", ut_engine_summary(choice));
-        plan->models = describe_models(hashes, choice->record_count);
-    }
+        make_base(settings, hashes, count, (ut_stage)s, plan->base[s]);
+    if (status == UT_OK)
+        plan->models = describe_models(hashes, count);
     free(hashes);
-    ut_engine_close(choice);
     return status;
 }
 
 void ut_cache_plan_free(ut_cache_plan *plan)
 {
     free(plan->models);
-    plan->models = NULL;
+    ut_engine_close(plan->choice);
+    *plan = (ut_cache_plan){0};
 }
 
 void ut_cache_key(const ut_cache_plan *plan, ut_stage stage, const ut_step_input *inputs,

@@ -27,7 +27,7 @@ unsigned ut_stage_parts(ut_stage stage);
 extern const char *const ut_step_code[UT_STAGES];
 
 typedef struct ut_cache_plan {
-    char summary[512];                   /* which models were taken */
+    ut_engine *choice;                   /* of models; none is open in it */
     char base[UT_STAGES][UT_SHA256_HEX]; /* all but the inputs; "" for stages not asked for */
     char *models;                        /* JSON for the run's record */
 } ut_cache_plan;

@@ -68,9 +68,10 @@ static ut_status record(ut_engine *e, const char *job, const char *name, const c
                         ut_error *err)
 {
     char hash[UT_SHA256_HEX];
-    if (!e->planning)
+    if (!e->planning) {
         UT_TRY(ut_sha256_file(path, hash, err));
-    UT_TRY(ut_hub_check_hash(e->hub, path, hash, err));
+        UT_TRY(ut_hub_check_hash(e->hub, path, hash, err));
+    }
     ut_model_record *r = &e->records[e->record_count++];
     *r = (ut_model_record){job, ut_arena_strdup(e->arena, name),
                            ut_arena_strdup(e->arena, e->planning ? path : hash)};

@@ -1,6 +1,6 @@
 #include "pipeline/home.h"
 
-#include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,15 +62,43 @@ char *ut_home_path(const char *home, const char *name)
     return ut_path_join(home, name);
 }
 
+static ut_status make_id(const char *path, ut_error *err)
+{
+    unsigned char random[UT_HOME_ID / 2];
+    char id[UT_HOME_ID];
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(id, sizeof id, random, sizeof random);
+    return ut_file_write(path, id, strlen(id), err);
+}
+
+ut_status ut_home_id(const char *home, char id[UT_HOME_ID], ut_error *err)
+{
+    char *text = NULL;
+    char *path = ut_home_path(home, "id");
+    ut_status status =
+        path ? ut_file_read(path, 1024, &text, NULL, err) : ut_fail_memory(err, "home");
+    if (status == UT_OK && strspn(text, "0123456789abcdef") != UT_HOME_ID - 1)
+        status = ut_fail(err, UT_ERR_FORMAT, "home", "%s is damaged", path);
+    if (status == UT_OK)
+        snprintf(id, UT_HOME_ID, "%s", text);
+    free(text);
+    free(path);
+    return status;
+}
+
 ut_status ut_home_create(const char *path, ut_error *err)
 {
     char *artifacts = ut_home_path(path, "artifacts");
     char *ignore = ut_home_path(path, ".gitignore");
+    char *id = ut_home_path(path, "id");
     ut_status status =
-        artifacts && ignore ? ut_file_make_dirs(artifacts, err) : ut_fail_memory(err, "home");
+        artifacts && ignore && id ? ut_file_make_dirs(artifacts, err) : ut_fail_memory(err, "home");
     if (status == UT_OK && !ut_file_exists(ignore))
         status = ut_file_write(ignore, "*\n", 2, err);
+    if (status == UT_OK && !ut_file_exists(id))
+        status = make_id(id, err);
     free(artifacts);
     free(ignore);
+    free(id);
     return status;
 }

@@ -19,6 +19,10 @@ UT_MUST_CHECK ut_status ut_home_find(const char *output_dir, const char *shard, 
 /* Makes the folder and what belongs in it, where it is not there. */
 UT_MUST_CHECK ut_status ut_home_create(const char *path, ut_error *err);
 
+enum { UT_HOME_ID = 17 };
+/* A name of the home that stays when it is moved, made with the home. */
+UT_MUST_CHECK ut_status ut_home_id(const char *home, char id[UT_HOME_ID], ut_error *err);
+
 /* <home>/<name> (free()), NULL when out of memory. */
 char *ut_home_path(const char *home, const char *name);
 

@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
+#include "pipeline/settings.h"
 
 typedef struct collector {
     ut_arena *arena;
@@ -149,4 +151,20 @@ ut_status ut_inputs_documents(ut_arena *arena, const char *const *paths, size_t 
                                           : add(&c, paths[i], ut_path_base(paths[i]));
     return finish(&c, status, "conversation.json; run `undertone transcribe` first",
                   count ? paths[0] : "nothing", inputs);
+}
+
+void ut_inputs_shard(ut_inputs *inputs, const char *shard)
+{
+    int index = 1;
+    int count = 1;
+    size_t kept = 0;
+    (void)ut_settings_shard(shard, &index, &count);
+    for (size_t i = 0; i < inputs->count; i++) {
+        char hex[UT_SHA256_HEX];
+        ut_sha256(inputs->items[i].id, strlen(inputs->items[i].id), hex);
+        hex[8] = 0;
+        if (strtoul(hex, NULL, 16) % (unsigned long)count == (unsigned long)(index - 1))
+            inputs->items[kept++] = inputs->items[i];
+    }
+    inputs->count = kept;
 }

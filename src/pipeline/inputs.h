@@ -29,4 +29,8 @@ UT_MUST_CHECK ut_status ut_inputs_recordings(ut_arena *arena, const char *const 
 UT_MUST_CHECK ut_status ut_inputs_documents(ut_arena *arena, const char *const *paths, size_t count,
                                             ut_inputs *inputs, ut_error *err);
 
+/* Keeps the part "i/n" of them: those whose id hashes to it, so that a new file moves no other. May
+ * leave none. */
+void ut_inputs_shard(ut_inputs *inputs, const char *shard);
+
 #endif

@@ -146,7 +146,7 @@ ut_status ut_records_do(ut_records *r, ut_error *err, const char *sql, const cha
 ut_status ut_records_lock_begin(ut_records *r, ut_error *err)
 {
     pthread_mutex_lock(&r->lock);
-    ut_status status = r->in_batch ? UT_OK : ut_records_do(r, err, "BEGIN IMMEDIATE", "");
+    ut_status status = ut_records_do(r, err, "BEGIN IMMEDIATE", "");
     if (status != UT_OK)
         pthread_mutex_unlock(&r->lock);
     return status;
@@ -154,12 +154,10 @@ ut_status ut_records_lock_begin(ut_records *r, ut_error *err)
 
 ut_status ut_records_end(ut_records *r, ut_status status, ut_error *err)
 {
-    if (!r->in_batch) {
-        if (status == UT_OK)
-            status = ut_records_do(r, err, "COMMIT", "");
-        if (status != UT_OK && !sqlite3_get_autocommit(r->db))
-            (void)sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
-    }
+    if (status == UT_OK)
+        status = ut_records_do(r, err, "COMMIT", "");
+    if (status != UT_OK && !sqlite3_get_autocommit(r->db))
+        (void)sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
     pthread_mutex_unlock(&r->lock);
     return status;
 }

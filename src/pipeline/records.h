@@ -99,13 +99,9 @@ UT_MUST_CHECK ut_status ut_records_cached(ut_records *records, const char *key,
  * was touched less than 50 ms ago is not remembered: a later change might not show. */
 UT_MUST_CHECK ut_status ut_records_hash_file(ut_records *records, const char *path,
                                              char sha256[UT_SHA256_HEX], ut_error *err);
-/* Remembers the hash of a file that we have just written ourselves. */
-UT_MUST_CHECK ut_status ut_records_note_file(ut_records *records, const char *path,
-                                             const char *sha256, ut_error *err);
-
-/* Several small writes as one, which makes many of them fast. Not nested; one thread. */
-UT_MUST_CHECK ut_status ut_records_begin(ut_records *records, ut_error *err);
-UT_MUST_CHECK ut_status ut_records_commit(ut_records *records, ut_error *err);
+/* Remembers files that we have just written ourselves: {"<name>": "<sha-256>"} below `folder`. */
+UT_MUST_CHECK ut_status ut_records_note_files(ut_records *records, const char *folder,
+                                              const json_t *files, ut_error *err);
 
 /* --- looking ---------------------------------------------------------------------------------- */
 

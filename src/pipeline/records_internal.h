@@ -14,7 +14,6 @@ struct ut_records {
     int alive;   /* the file with a byte for each run at work, -1 when only looking */
     int64_t run; /* number of the run in progress, 0 outside of one */
     char id[UT_RUN_ID];
-    bool in_batch;
     struct ut_prepared {
         const char *sql; /* a literal: told apart by its address */
         sqlite3_stmt *statement;

@@ -148,10 +148,11 @@ ut_status ut_records_steps(ut_records *r, const char *id, json_t **steps, ut_err
 {
     char full[UT_RUN_ID];
     UT_TRY(full_id(r, id, full, err));
-    return ask(r, steps, err,
-               "SELECT conversation, step, s.status, key, output, error, s.began, seconds"
-               " FROM steps s JOIN runs r ON r.number = s.run WHERE r.id=? ORDER BY s.number",
-               full, NULL);
+    return ask(
+        r, steps, err,
+        "SELECT conversation, step, s.status, key, output, error, s.began, seconds"
+        " FROM steps s JOIN runs r ON r.number = s.run WHERE r.id=? ORDER BY s.began, s.number",
+        full, NULL);
 }
 
 ut_status ut_records_lines(ut_records *r, const char *id, json_t **lines, ut_error *err)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "pipeline/records_internal.h"
 
 /* --- the life of a run ------------------------------------------------------------------------ */
@@ -163,21 +164,6 @@ ut_status ut_records_add_source(ut_records *r, const char *sha256, const char *k
     return ut_records_end(r, status, err);
 }
 
-ut_status ut_records_begin(ut_records *r, ut_error *err)
-{
-    UT_TRY(ut_records_lock_begin(r, err));
-    r->in_batch = true;
-    pthread_mutex_unlock(&r->lock);
-    return UT_OK;
-}
-
-ut_status ut_records_commit(ut_records *r, ut_error *err)
-{
-    pthread_mutex_lock(&r->lock);
-    r->in_batch = false;
-    return ut_records_end(r, UT_OK, err);
-}
-
 /* --- the cache -------------------------------------------------------------------------------- */
 
 /* The one column of the first row, "" without one. The caller holds the lock. */
@@ -218,16 +204,21 @@ static bool state_of(const char *path, char state[STATE], double *touched)
     return true;
 }
 
+static ut_status put_state(ut_records *r, const char *path, const char *state, const char *sha256,
+                           ut_error *err)
+{
+    return ut_records_do(r, err,
+                         "INSERT INTO files(path, state, sha256) VALUES(?, ?, ?)"
+                         " ON CONFLICT(path) DO UPDATE SET state = excluded.state,"
+                         " sha256 = excluded.sha256",
+                         "ttt", path, state, sha256);
+}
+
 static ut_status remember(ut_records *r, const char *path, const char *state, const char *sha256,
                           ut_error *err)
 {
     UT_TRY(ut_records_lock_begin(r, err));
-    ut_status status = ut_records_do(r, err,
-                                     "INSERT INTO files(path, state, sha256) VALUES(?, ?, ?)"
-                                     " ON CONFLICT(path) DO UPDATE SET state = excluded.state,"
-                                     " sha256 = excluded.sha256",
-                                     "ttt", path, state, sha256);
-    return ut_records_end(r, status, err);
+    return ut_records_end(r, put_state(r, path, state, sha256, err), err);
 }
 
 static ut_status hash_at(ut_records *r, const char *path, char sha256[UT_SHA256_HEX], ut_error *err)
@@ -270,14 +261,25 @@ ut_status ut_records_hash_file(ut_records *r, const char *path, char sha256[UT_S
     return status;
 }
 
-ut_status ut_records_note_file(ut_records *r, const char *path, const char *sha256, ut_error *err)
+ut_status ut_records_note_files(ut_records *r, const char *folder, const json_t *files,
+                                ut_error *err)
 {
+    const char *name;
+    json_t *sha256;
     char state[STATE];
     double touched;
-    char *real = realpath(path, NULL);
-    ut_status status = UT_OK;
-    if (real && state_of(real, state, &touched))
-        status = remember(r, real, state, sha256, err);
+    char *real = realpath(folder, NULL);
+    if (!real)
+        return ut_fail_errno(err, UT_ERR_IO, "records", "cannot open %s", folder);
+    ut_status status = ut_records_lock_begin(r, err);
+    bool locked = status == UT_OK;
+    json_object_foreach((json_t *)(uintptr_t)files, name, sha256)
+    {
+        char *path = status == UT_OK ? ut_path_join(real, name) : NULL;
+        if (path && state_of(path, state, &touched))
+            status = put_state(r, path, state, json_string_value(sha256), err);
+        free(path);
+    }
     free(real);
-    return status;
+    return locked ? ut_records_end(r, status, err) : status;
 }

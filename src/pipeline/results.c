@@ -14,64 +14,84 @@
 #include "report/exports.h"
 #include "report/html.h"
 
-/* <output_dir>/<id>, made if it is not there. */
-static ut_status result_folder(const ut_conversation *c, const char *output_dir, char **folder,
-                               ut_error *err)
+char *ut_results_path(const ut_results *r, const char *name)
 {
-    *folder = ut_path_join(output_dir, c->id);
-    if (!*folder)
+    char *folder = ut_path_join(r->output_dir, r->id);
+    char *path = folder ? ut_path_join(folder, name) : NULL;
+    free(folder);
+    return path;
+}
+
+ut_status ut_results_prepare(const ut_results *r, ut_error *err)
+{
+    char *folder = ut_path_join(r->output_dir, r->id);
+    if (!folder)
         return ut_fail_memory(err, "results");
-    ut_status status = ut_file_make_dirs(*folder, err);
-    if (status != UT_OK)
-        free(*folder);
+    ut_status status = ut_file_make_dirs(folder, err);
+    if (status == UT_OK)
+        ut_file_sweep(folder);
+    free(folder);
     return status;
 }
 
-static ut_status write_in(const char *folder, const char *name, const void *data, size_t length,
+static ut_status write_in(ut_results *r, const char *name, const void *data, size_t length,
                           ut_error *err)
 {
-    char *path = ut_path_join(folder, name);
+    char hex[UT_SHA256_HEX];
+    char *path = ut_results_path(r, name);
     if (!path)
         return ut_fail_memory(err, "results");
     ut_status status = ut_file_write(path, data, length, err);
     free(path);
+    ut_sha256(data, length, hex);
+    if (status == UT_OK && json_object_set_new(r->written, name, json_string(hex)) != 0)
+        status = ut_fail_memory(err, "results");
     return status;
 }
 
-static ut_status write_json(const char *folder, const char *name, json_t *json, ut_error *err)
+ut_status ut_results_write_document(ut_results *r, const char *text, size_t length, ut_error *err)
 {
-    char *text = json ? ut_json_text(json) : NULL;
-    json_decref(json);
-    if (!text)
-        return ut_fail_memory(err, "results");
-    ut_status status = write_in(folder, name, text, strlen(text), err);
-    free(text);
-    return status;
+    return write_in(r, "conversation.json", text, length, err);
 }
 
-ut_status ut_results_write_document(const ut_conversation *c, const char *output_dir,
-                                    const char *recording, ut_error *err)
+/* What source.json should say (free()); NULL for a path that is not UTF-8 and so cannot stand in
+ * JSON: then --audio_dir is needed later. */
+static char *source_text(const char *recording)
 {
-    char *folder;
-    UT_TRY(result_folder(c, output_dir, &folder, err));
-    ut_status status = write_json(folder, "conversation.json", ut_conversation_to_json(c), err);
-    if (status == UT_OK && recording) {
-        char *absolute = realpath(recording, NULL);
-        json_t *source = json_pack("{s:s%}", "recording", absolute ? absolute : recording,
-                                   strlen(absolute ? absolute : recording));
-        /* A path that is not UTF-8 cannot stand in JSON; then --audio_dir is needed later. */
-        if (source)
-            status = write_json(folder, "source.json", source, err);
-        free(absolute);
+    char *absolute = realpath(recording, NULL);
+    json_t *source = json_pack("{s:s}", "recording", absolute ? absolute : recording);
+    char *text = source ? ut_json_text(source) : NULL;
+    json_decref(source);
+    free(absolute);
+    return text;
+}
+
+ut_status ut_results_write_source(ut_results *r, const char *recording, bool *changed,
+                                  ut_error *err)
+{
+    char *there = NULL;
+    char *text = source_text(recording);
+    char *path = ut_results_path(r, "source.json");
+    bool same = text && path &&
+                ut_file_read(path, UT_LIMIT_CONFIG_BYTES, &there, NULL, NULL) == UT_OK &&
+                strcmp(text, there) == 0;
+    ut_status status = UT_OK;
+    if (text && path && !same) {
+        *changed = true;
+        status = ut_results_prepare(r, err);
+        if (status == UT_OK)
+            status = ut_file_write(path, text, strlen(text), err);
     }
-    free(folder);
+    free(there);
+    free(path);
+    free(text);
     return status;
 }
 
 /* A report that carries its recording stays below what mail and browsers take. */
 enum { AUDIO_MOST = 48 * 1024 * 1024 };
 
-static ut_status write_report(const ut_conversation *c, const char *folder, const char *recording,
+static ut_status write_report(ut_results *r, const ut_conversation *c, const char *recording,
                               ut_error *err)
 {
     ut_html_audio audio = {0};
@@ -86,33 +106,28 @@ static ut_status write_report(const ut_conversation *c, const char *folder, cons
     }
     ut_status status = ut_report_html(c, &audio, &page, err);
     if (status == UT_OK)
-        status = write_in(folder, "report.html", ut_buf_text(&page), page.length, err);
+        status = write_in(r, "report.html", ut_buf_text(&page), page.length, err);
     ut_buf_free(&sound);
     ut_buf_free(&page);
     return status;
 }
 
-ut_status ut_results_write_exports(const ut_conversation *c, const char *output_dir,
-                                   const char *recording, ut_error *err)
+ut_status ut_results_write_exports(ut_results *r, const ut_conversation *c, const char *recording,
+                                   ut_error *err)
 {
-    char *folder;
-    UT_TRY(result_folder(c, output_dir, &folder, err));
     ut_status status = UT_OK;
     for (size_t i = 0; i < UT_EXPORT_COUNT && status == UT_OK; i++) {
         ut_buf out;
         ut_buf_init(&out, 0);
         status = ut_exports[i].write(c, &out);
         if (status == UT_OK)
-            status = write_in(folder, ut_exports[i].name, ut_buf_text(&out), out.length, err);
+            status = write_in(r, ut_exports[i].name, ut_buf_text(&out), out.length, err);
         else
             ut_fail(err, status, "results", "%s of %s could not be made", ut_exports[i].name,
                     c->id);
         ut_buf_free(&out);
     }
-    if (status == UT_OK)
-        status = write_report(c, folder, recording, err);
-    free(folder);
-    return status;
+    return status == UT_OK ? write_report(r, c, recording, err) : status;
 }
 
 ut_status ut_results_read(const char *path, ut_conversation **c, ut_error *err)

@@ -3,15 +3,34 @@
 #ifndef UT_PIPELINE_RESULTS_H
 #define UT_PIPELINE_RESULTS_H
 
+#include <stdbool.h>
+
 #include "conversation/conversation.h"
 
-/* conversation.json, and source.json beside it, which remembers where the recording lay
- * (`recording` is absolute or relative to the working folder; NULL leaves source.json alone). */
-UT_MUST_CHECK ut_status ut_results_write_document(const ut_conversation *c, const char *output_dir,
-                                                  const char *recording, ut_error *err);
+/* Files that were written: each <name> in the result's folder with its sha-256. */
+typedef struct ut_results {
+    const char *output_dir;
+    const char *id;
+    json_t *written; /* {"conversation.json": "<sha-256>", ...}; the caller's */
+} ut_results;
+
+/* <output_dir>/<id>/<name> (free()), NULL when out of memory. */
+char *ut_results_path(const ut_results *r, const char *name);
+
+/* Makes the folder and removes what a killed run left half written in it. */
+UT_MUST_CHECK ut_status ut_results_prepare(const ut_results *r, ut_error *err);
+
+/* conversation.json: `text` as it is. */
+UT_MUST_CHECK ut_status ut_results_write_document(ut_results *r, const char *text, size_t length,
+                                                  ut_error *err);
+
+/* source.json, which remembers where the recording lay (absolute, or relative to the working
+ * folder). *changed is set if it did not say so already. */
+UT_MUST_CHECK ut_status ut_results_write_source(ut_results *r, const char *recording, bool *changed,
+                                                ut_error *err);
 
 /* CSV, subtitles, RTTM ... and the HTML report; `recording` is embedded in it unless NULL. */
-UT_MUST_CHECK ut_status ut_results_write_exports(const ut_conversation *c, const char *output_dir,
+UT_MUST_CHECK ut_status ut_results_write_exports(ut_results *r, const ut_conversation *c,
                                                  const char *recording, ut_error *err);
 
 /* Reads a conversation.json. */

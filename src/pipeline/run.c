@@ -6,113 +6,237 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "base/thread.h"
-#include "pipeline/results.h"
+#include "pipeline/home.h"
+#include "pipeline/run_internal.h"
+#include "pipeline/stacks.h"
 
-typedef struct running {
-    const ut_engine *engine;
-    const ut_settings *settings;
-    ut_run_kind kind;
-    const ut_inputs *inputs;
-    const ut_run_observer *observer;
-    atomic_bool *cancelled;
-    atomic_size_t failed;
-} running;
+static const struct {
+    const char *name;
+    ut_stage first, last;
+    bool report;
+} kinds[] = {
+    [UT_RUN_TRANSCRIBE] = {"transcribe", UT_STAGE_TRANSCRIBE, UT_STAGE_TRANSCRIBE, false},
+    [UT_RUN_EXTRACT] = {"extract", UT_STAGE_EXTRACT, UT_STAGE_EXTRACT, false},
+    [UT_RUN_ANALYZE] = {"analyze", UT_STAGE_ANALYZE, UT_STAGE_ANALYZE, true},
+    [UT_RUN_ALL] = {"run", UT_STAGE_TRANSCRIBE, UT_STAGE_ANALYZE, true},
+};
 
-typedef struct one_file {
-    const running *run;
-    const ut_input *input;
-} one_file;
+/* --- engines ---------------------------------------------------------------------------------- */
 
-static void on_progress(void *context, const char *stage, double done)
+static ut_status open_engine(ut_running *run, unsigned parts, ut_error *err)
 {
-    const one_file *file = context;
-    const ut_run_observer *o = file->run->observer;
-    if (o && o->progress)
-        o->progress(o->context, file->input, stage, done);
+    size_t at = run->engine_count;
+    UT_TRY(ut_engine_open_parts(&run->settings->options, parts, &run->engines[at], err));
+    run->parts[at] = parts;
+    run->engine_count++;
+    if (run->observer->opened)
+        run->observer->opened(run->observer->context, run->engines[at]);
+    return UT_OK;
 }
 
-static ut_status from_document(const running *run, const ut_step *step, const ut_input *input,
-                               ut_conversation **c, char **recording, ut_error *err)
+ut_status ut_run_engine(ut_running *run, ut_stage stage, const ut_engine **engine, ut_error *err)
 {
-    UT_TRY(ut_results_read(input->path, c, err));
-    ut_status status = UT_OK;
-    if (run->kind == UT_RUN_EXTRACT) {
-        status = ut_results_recording(*c, input->path, run->settings->audio_dir, recording, err);
-        if (status == UT_OK)
-            status = ut_step_extract(step, *recording, *c, err);
-    } else {
-        /* The report can do without the recording. */
-        if (!run->settings->no_audio_in_report &&
-            ut_results_recording(*c, input->path, NULL, recording, NULL) != UT_OK)
-            *recording = NULL;
-        status = ut_step_analyze(step, *c, err);
-    }
+    pthread_mutex_lock(&run->lock);
+    ut_status status = run->fatal;
+    unsigned missing = 0;
+    for (int s = stage; s <= (int)run->last; s++)
+        missing |= ut_stage_parts((ut_stage)s);
+    for (size_t i = 0; i < run->engine_count; i++)
+        missing &= ~run->parts[i];
     if (status != UT_OK) {
-        ut_conversation_destroy(*c);
-        *c = NULL;
+        *err = run->failure;
+    } else if (missing & ut_stage_parts(stage)) {
+        status = open_engine(run, missing, err);
+        if (status != UT_OK) {
+            run->fatal = status;
+            run->failure = *err;
+        }
     }
+    for (size_t i = 0; i < run->engine_count; i++)
+        if (run->parts[i] & ut_stage_parts(stage))
+            *engine = run->engines[i];
+    pthread_mutex_unlock(&run->lock);
     return status;
 }
 
-static ut_status work(const running *run, const ut_input *input, ut_conversation **c, ut_error *err)
+static void close_engines(ut_running *run)
 {
-    one_file file = {run, input};
-    const ut_step step = {.engine = run->engine,
-                          .progress = on_progress,
-                          .context = &file,
-                          .cancelled = run->cancelled};
-    char *recording = NULL;
-    ut_status status = ut_step_check(&step, err);
-    if (status != UT_OK)
-        return status;
-    if (!ut_is_utf8(input->file))
-        return ut_fail(err, UT_ERR_FORMAT, "run",
-                       "its name is not UTF-8, so it cannot stand in the results; rename the file");
-    if (run->kind == UT_RUN_TRANSCRIBE)
-        status = ut_step_transcribe(&step, input, c, err);
-    else if (run->kind == UT_RUN_ALL)
-        status = ut_steps_all(&step, input, c, err);
-    else
-        status = from_document(run, &step, input, c, &recording, err);
-    bool from_audio = run->kind == UT_RUN_TRANSCRIBE || run->kind == UT_RUN_ALL;
-    const char *source = from_audio ? input->path : recording;
-    if (status == UT_OK)
-        status = ut_results_write_document(*c, run->settings->output_dir, source, err);
-    if (status == UT_OK && (run->kind == UT_RUN_ALL || run->kind == UT_RUN_ANALYZE))
-        status = ut_results_write_exports(*c, run->settings->output_dir,
-                                          run->settings->no_audio_in_report ? NULL : source, err);
-    free(recording);
-    return status;
+    for (size_t i = 0; i < run->engine_count; i++) {
+        if (run->observer->closing)
+            run->observer->closing(run->observer->context, run->engines[i]);
+        ut_engine_close(run->engines[i]);
+    }
 }
+
+/* --- files ------------------------------------------------------------------------------------ */
 
 static void one(void *context, size_t index, int worker)
 {
-    running *run = context;
+    ut_running *run = context;
     const ut_input *input = &run->inputs->items[index];
     ut_conversation *c = NULL;
+    bool unchanged = false;
     ut_error err = {0};
     double began = ut_clock_wall();
-    ut_status status = work(run, input, &c, &err);
+    ut_status status = ut_run_file(run, input, &c, &unchanged, &err);
     if (status != UT_OK)
         atomic_fetch_add(&run->failed, 1);
-    const ut_run_observer *o = run->observer;
-    if (o && o->finished)
-        o->finished(o->context, input, status == UT_OK ? c : NULL, ut_clock_wall() - began,
-                    status == UT_OK ? NULL : &err);
+    else if (unchanged)
+        atomic_fetch_add(&run->unchanged, 1);
+    /* What fails the whole run is said once, by it. */
+    if (status == UT_OK || !run->fatal)
+        run->observer->finished(run->observer->context, input, c, ut_clock_wall() - began,
+                                unchanged, status == UT_OK ? NULL : &err);
     ut_conversation_destroy(c);
     (void)worker;
 }
 
-size_t ut_run(const ut_engine *engine, const ut_settings *settings, ut_run_kind kind,
-              const ut_inputs *inputs, const ut_run_observer *observer, atomic_bool *cancelled)
+/* --- the run ---------------------------------------------------------------------------------- */
+
+static int stage_named(const char *name)
 {
-    running run = {.engine = engine,
-                   .settings = settings,
-                   .kind = kind,
-                   .inputs = inputs,
-                   .observer = observer,
-                   .cancelled = cancelled};
-    ut_parallel(settings->jobs, inputs->count, one, &run);
-    return run.failed;
+    int s = 0;
+    while (strcmp(ut_stage_name((ut_stage)s), name) != 0)
+        s++;
+    return s;
+}
+
+static void set_bounds(ut_running *run)
+{
+    const ut_settings *s = run->settings;
+    run->first = kinds[run->kind].first;
+    run->last = kinds[run->kind].last;
+    run->report = kinds[run->kind].report;
+    run->reuse_before = s->no_cache ? 0 : UT_STAGES;
+    if (s->from && run->reuse_before > stage_named(s->from))
+        run->reuse_before = stage_named(s->from);
+    /* A knowledge base and a language model may answer differently today. */
+    if ((s->options.store || s->options.llm) && run->reuse_before > UT_STAGE_ANALYZE)
+        run->reuse_before = UT_STAGE_ANALYZE;
+    if (s->only) {
+        run->compute_from = stage_named(s->only);
+        run->last = (ut_stage)run->compute_from;
+        run->report = run->last == UT_STAGE_ANALYZE;
+    }
+}
+
+static void log_line(void *context, ut_log_level level, const char *line)
+{
+    ut_records_log(context, level, line);
+}
+
+static ut_status open_records(ut_running *run, ut_stack *stack, ut_error *err)
+{
+    char *home;
+    UT_TRY(ut_home_find(run->settings->output_dir, run->settings->shard, &home, err));
+    ut_status status = ut_records_open(home, &run->records, err);
+    if (status == UT_OK)
+        status = ut_stack_active(home, stack, err);
+    if (status == UT_OK && stack->artifact_store)
+        status = ut_records_set_artifacts(run->records, stack->artifact_store, err);
+    free(home);
+    return status;
+}
+
+static ut_status begin_record(ut_running *run, const ut_stack *stack, char id[UT_RUN_ID],
+                              ut_error *err)
+{
+    char *parameters = ut_cache_parameters(run->settings);
+    char *environment = ut_cache_environment();
+    char *output = realpath(run->settings->output_dir, NULL);
+    ut_run_record record = {.pipeline = kinds[run->kind].name,
+                            .stack = stack->name,
+                            .shard = run->settings->shard,
+                            .output_dir = output ? output : run->settings->output_dir,
+                            .parameters = parameters,
+                            .environment = environment,
+                            .models = run->plan.models,
+                            .files = run->inputs->count};
+    ut_status status = ut_records_begin_run(run->records, &record, id, err);
+    free(parameters);
+    free(environment);
+    free(output);
+    return status;
+}
+
+static ut_status work(ut_running *run, ut_error *err)
+{
+    const ut_engine *engine;
+    /* With these the analysis surely runs, and what is wrong with them is told before the work. */
+    if ((run->settings->options.store || run->settings->options.llm) &&
+        run->last == UT_STAGE_ANALYZE)
+        UT_TRY(ut_run_engine(run, UT_STAGE_ANALYZE, &engine, err));
+    ut_parallel(run->settings->jobs, run->inputs->count, one, run);
+    if (run->fatal)
+        *err = run->failure;
+    return run->fatal;
+}
+
+static ut_status recorded_work(ut_running *run, const ut_stack *stack, ut_run_outcome *outcome,
+                               ut_error *err)
+{
+    UT_TRY(begin_record(run, stack, outcome->id, err));
+    ut_log_set_sink(log_line, run->records);
+    ut_status status = work(run, err);
+    if (status != UT_OK)
+        ut_records_log(run->records, UT_LOG_ERROR, err->message);
+    const char *ended = run->cancelled && *run->cancelled ? "cancelled"
+                        : status != UT_OK || run->failed  ? "failed"
+                                                          : "completed";
+    ut_status recorded =
+        ut_records_end_run(run->records, ended, run->failed, status == UT_OK ? err : NULL);
+    ut_log_set_sink(NULL, NULL);
+    return status == UT_OK ? recorded : status;
+}
+
+ut_status ut_run(const ut_settings *settings, ut_run_kind kind, const ut_inputs *inputs,
+                 const ut_run_observer *observer, atomic_bool *cancelled, ut_run_outcome *outcome,
+                 ut_error *err)
+{
+    ut_running run = {.settings = settings,
+                      .kind = kind,
+                      .inputs = inputs,
+                      .observer = observer,
+                      .cancelled = cancelled};
+    ut_stack stack = {0};
+    *outcome = (ut_run_outcome){0};
+    pthread_mutex_init(&run.lock, NULL);
+    set_bounds(&run);
+    ut_status status = open_records(&run, &stack, err);
+    if (status == UT_OK)
+        status = ut_cache_plan_make(run.records, settings, run.first,
+                                    run.report ? UT_STAGE_REPORT : run.last, &run.plan, err);
+    if (status == UT_OK && observer->planned)
+        observer->planned(observer->context, run.plan.choice);
+    if (status == UT_OK)
+        status = recorded_work(&run, &stack, outcome, err);
+    close_engines(&run);
+    ut_cache_plan_free(&run.plan);
+    ut_records_close(run.records);
+    ut_stack_free(&stack);
+    pthread_mutex_destroy(&run.lock);
+    outcome->failed = run.failed;
+    outcome->unchanged = run.unchanged;
+    return status;
+}
+
+ut_status ut_run_note_scores(const ut_settings *settings, const char *id, const char *scores,
+                             ut_error *err)
+{
+    char *home;
+    char *text = NULL;
+    ut_records *records = NULL;
+    UT_TRY(ut_home_find(settings->output_dir, settings->shard, &home, err));
+    ut_status status = ut_records_open(home, &records, err);
+    if (status == UT_OK)
+        status = ut_file_read(scores, UT_LIMIT_JSON_BYTES, &text, NULL, err);
+    if (status == UT_OK)
+        status = ut_records_set_metrics(records, id, text, err);
+    ut_records_close(records);
+    free(text);
+    free(home);
+    return status;
 }
