@@ -75,3 +75,22 @@ size_t ut_baseline_voice(const ut_conversation *c, int speaker, const char *mode
         mean[d] /= (float)n;
     return n;
 }
+
+void ut_baseline_hear(ut_hear hear, const void *expert, const float *voice, const float *baseline,
+                      size_t count, float p[UT_EMOTIONS])
+{
+    hear(expert, voice, NULL, p);
+    if (!baseline)
+        return;
+    const float half_known = 16;
+    float share = (float)count / ((float)count + half_known);
+    float known[UT_EMOTIONS];
+    hear(expert, voice, baseline, known);
+    float sum = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++) {
+        p[i] = powf(fmaxf(p[i], 1e-6f), 1 - share) * powf(fmaxf(known[i], 1e-6f), share);
+        sum += p[i];
+    }
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        p[i] /= sum;
+}

@@ -137,7 +137,8 @@ static ut_status voice_effect(const ut_cue_ground *g, const ut_utterance *u, con
     for (size_t i = 0; i < dim; i++)
         voice[i] = u->voice.values[i] - bounded(f->relative) * slope[i];
     float p[UT_EMOTIONS];
-    g->models->hear(g->models->acoustic, voice, g->baseline, p);
+    ut_baseline_hear(g->models->hear, g->models->acoustic, voice, g->baseline, g->baseline_count,
+                     p);
     free(voice);
     *effect = fall(g, &u->emotion, UT_EXPERT_ACOUSTIC, p);
     return UT_OK;

@@ -27,6 +27,7 @@ typedef struct ut_cue_ground {
     const ut_judge_models *models;
     const ut_cue_slopes *slopes;
     const float *baseline;    /* the speaker's mean voice that the expert was given, or NULL */
+    size_t baseline_count;    /* utterances that it rests on */
     const float *reliability; /* [UT_EXPERTS] that the opinions were fused with */
 } ut_cue_ground;
 

@@ -8,14 +8,14 @@ static const float talk_prior[UT_EMOTIONS] = {0.08f, 0.12f, 0.10f, 0.60f, 0.10f}
 static const float flat_prior[UT_EMOTIONS] = {0.2f, 0.2f, 0.2f, 0.2f, 0.2f};
 
 /* Fitted by tools/train/fusion.py (docs/evaluation.md has the scores). */
-static const float belief[UT_EXPERTS] = {1.0f, 1.0f, 1.955f, 0.632f, 1.0f};
+static const float belief[UT_EXPERTS] = {1.3f, 1.0f, 1.955f, 0.632f, 1.0f};
 /* The weight that text, context and retrieval share. */
-static const float words_weight = 1.13f;
+static const float words_weight = 1.15f;
 /* No expert has a veto: each may be wrong outright, so a part of its opinion is its prior. */
-static const float doubt[UT_EXPERTS] = {0.1f, 0.06f, 0.06f, 0.06f, 0.15f};
+static const float doubt[UT_EXPERTS] = {0.13f, 0.06f, 0.06f, 0.06f, 0.15f};
 /* How far a voice that was heard stands in for the prior of talk: what it learned from holds
  * everyday talk too, so that it knows by itself how rare feelings are. */
-static const float stand_in = 0.5f;
+static const float stand_in = 0.8f;
 
 static bool reads_words(int expert)
 {

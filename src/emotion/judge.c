@@ -43,7 +43,8 @@ static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
     if (!m->hear || !j->options->audio || u->voice.count != m->voice_dim ||
         strcmp(u->voice.model, m->voice_model) != 0)
         return;
-    m->hear(m->acoustic, u->voice.values, baseline_of(j, u), o->probabilities);
+    ut_baseline_hear(m->hear, m->acoustic, u->voice.values, baseline_of(j, u),
+                     u->speaker >= 0 ? j->baseline_counts[u->speaker] : 0, o->probabilities);
     o->present = true;
 }
 
@@ -149,7 +150,8 @@ static ut_status explain_all(const judging *j, ut_error *err)
         ut_utterance *u = &j->c->utterances[i];
         float reliability[UT_EXPERTS];
         reliabilities(j, u, reliability);
-        ut_cue_ground ground = {m, &slopes, baseline_of(j, u), reliability};
+        size_t known = u->speaker >= 0 ? j->baseline_counts[u->speaker] : 0;
+        ut_cue_ground ground = {m, &slopes, baseline_of(j, u), known, reliability};
         status = ut_cues_find(&ground, j->c, u, err);
         if (status == UT_OK)
             status = ut_explain(j->c, u, err);

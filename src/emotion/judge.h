@@ -8,6 +8,7 @@
 #define UT_EMOTION_JUDGE_H
 
 #include "conversation/conversation.h"
+#include "emotion/baseline.h"
 #include "models/emotion_text/emotion_text.h"
 
 /* Makes the sentence vector of a text with the encoder in use. */
@@ -20,8 +21,7 @@ typedef struct ut_judge_models {
     const char *voice_model;
     size_t voice_dim;
     const void *acoustic;
-    void (*hear)(const void *acoustic, const float *voice, const float *baseline,
-                 float p[UT_EMOTIONS]);
+    ut_hear hear;
 
     /* Text embeddings of `text_model`. */
     const char *text_model;
