@@ -15,13 +15,11 @@ ut_status ut_knowledge_open(const char *where, ut_store_mode mode, const ut_comb
                             ut_store **store, ut_error *err)
 {
     char name[UT_COMBINED_NAME];
-    ut_store_options options = {.token = getenv("CHROMA_TOKEN")};
-    ut_status status = ut_store_open(where, mode, (ut_store_space){0}, &options, store, err);
+    ut_status status = ut_store_open(where, mode, (ut_store_space){0}, NULL, store, err);
     if (status != UT_ERR_NOT_FOUND || mode == UT_STORE_READ || !space)
         return status;
     ut_combined_name(space, name);
-    return ut_store_open(where, mode, (ut_store_space){name, UT_COMBINED_DIM}, &options, store,
-                         err);
+    return ut_store_open(where, mode, (ut_store_space){name, UT_COMBINED_DIM}, NULL, store, err);
 }
 
 /* ------------------------------------------------------------------------------- labels */

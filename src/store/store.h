@@ -37,7 +37,8 @@ typedef struct ut_store_space {
 
 /* For Chroma alone; zeros are defaults. */
 typedef struct ut_store_options {
-    const char *token; /* sent as "Authorization: Bearer" and as "X-Chroma-Token" */
+    const char *token; /* sent as "Authorization: Bearer" and as "X-Chroma-Token"; NULL: the
+                          address's, else that of $CHROMA_TOKEN, if any */
     double seconds;    /* an answer may take; 0: 30 */
 } ut_store_options;
 
@@ -74,7 +75,8 @@ typedef struct ut_store_filter {
 } ut_store_filter;
 
 /* `where` is NULL (in memory), a path, or
- * "chroma://[host]:port/collection[?tenant=T&database=D]". `options` may be NULL. Errors:
+ * "chroma://[TOKEN@|USER:PASSWORD@]host[:port]/collection[?tenant=T&database=D&ssl=true]" (%XX
+ * where a character means something else; port 8000, with ssl 443). `options` may be NULL. Errors:
  * UT_ERR_NOT_FOUND, UT_ERR_FORMAT (of other software, or damaged), UT_ERR_MISMATCH (another model
  * or dimension), UT_ERR_UNSUPPORTED (of another version), UT_ERR_IO, UT_ERR_NETWORK. */
 UT_MUST_CHECK ut_status ut_store_open(const char *where, ut_store_mode mode, ut_store_space space,
