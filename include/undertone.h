@@ -58,10 +58,12 @@ typedef struct ut_options {
     const char
         *models_dir;      /* bundled weights; default: beside the program or the installed place */
     const char *language; /* "en"; NULL: detected for each recording */
-    int beam_size;        /* 1..8, 5 */
-    int num_speakers;     /* 0: estimated */
-    int min_speakers;     /* 0: no bound */
-    int max_speakers;     /* 0: no bound */
+    /* Text as if it had been said before: names and terms that the recogniser should expect. */
+    const char *initial_prompt;
+    int beam_size;    /* 1..8, 5 */
+    int num_speakers; /* 0: estimated */
+    int min_speakers; /* 0: no bound */
+    int max_speakers; /* 0: no bound */
     ut_channels channels;
     unsigned modalities;
     int retrieval; /* 1: labelled examples vote, 0: not */

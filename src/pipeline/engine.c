@@ -462,9 +462,9 @@ static ut_status open_engine(const ut_options *options, unsigned parts, bool pla
     e->options = *options;
     const char **strings[] = {
         &e->options.asr_model,     &e->options.text_model, &e->options.vad_model,
-        &e->options.speaker_model, &e->options.language,   &e->options.models_dir,
-        &e->options.llm,           &e->options.llm_gate,   &e->options.llm_budget,
-        &e->options.llm_price,     &e->options.store};
+        &e->options.speaker_model, &e->options.language,   &e->options.initial_prompt,
+        &e->options.models_dir,    &e->options.llm,        &e->options.llm_gate,
+        &e->options.llm_budget,    &e->options.llm_price,  &e->options.store};
     const char *fallbacks[sizeof strings / sizeof *strings] = {
         defaults.asr_model, defaults.text_model, defaults.vad_model, defaults.speaker_model};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)

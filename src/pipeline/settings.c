@@ -46,6 +46,8 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(asr_model, R | T | K, "NAME",
          "recogniser: auto, none (voice only), whisper-base ..., or a folder"),
     TEXT(language, R | T, "CODE", "spoken language, e.g. en; detected when absent"),
+    TEXT(initial_prompt, R | T, "TEXT",
+         "names and terms to expect, as if they had been said before"),
     NUMBER(beam_size, R | T, 1, 8, "hypotheses kept while decoding (5)"),
     CHOICE(vad_model, R | T, "auto|silero|bundled", "speech detection"),
     CHOICE(speaker_model, R | T, "auto|resemblyzer|bundled", "voice comparison"),
@@ -400,6 +402,7 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
     o->models_dir = settings->models_dir;
     o->store = settings->store;
     o->language = settings->language;
+    o->initial_prompt = settings->initial_prompt;
     o->beam_size = settings->beam_size;
     o->num_speakers = settings->num_speakers;
     o->min_speakers = settings->min_speakers;

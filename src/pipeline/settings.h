@@ -40,6 +40,7 @@ typedef struct ut_settings {
     const char *speaker_model;
     const char *models_dir;
     const char *language;
+    const char *initial_prompt;
     const char *channels;
     const char *store;
     const char *llm;

@@ -201,6 +201,7 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_
 {
     ut_recognize_options options = ut_recognize_defaults();
     options.language = t->language[0] ? t->language : NULL;
+    options.initial_prompt = t->engine->options.initial_prompt;
     options.beam = t->engine->options.beam_size;
     options.cancelled = is_cancelled;
     options.context = t->step->cancelled;
@@ -365,6 +366,9 @@ static ut_status describe(transcribing *t, bool *split, ut_error *err)
                "are told by their voices");
     if (status == UT_OK && t->engine->recognizer)
         status = ut_conversation_add_setting(c, "beam_size", beam);
+    if (status == UT_OK && t->engine->recognizer && t->engine->options.initial_prompt)
+        status =
+            ut_conversation_add_setting(c, "initial_prompt", t->engine->options.initial_prompt);
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs && status == UT_OK; i++)
         status = ut_engine_record(t->engine, c, jobs[i]);
     if (status == UT_OK && !t->engine->recognizer)

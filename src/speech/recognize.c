@@ -141,11 +141,41 @@ static float hear_start(ut_recognizer_session *s, char language[8], float *proba
     return silence;
 }
 
+/* What came before, as openai-whisper's initial prompt: the last tokens of it that leave room. */
+static ut_status write_before(ut_recognizer_session *s, const char *text, ut_error *err)
+{
+    enum { MOST = UT_LONGEST_PROMPT - 5 /* previous; start, language, task, no timestamps */ };
+    char spaced[UT_BPE_MAX_BYTES + 2];
+    int ids[UT_BPE_MAX_BYTES];
+    size_t length = strlen(text), count;
+    while (length > 0 && (unsigned char)text[length - 1] <= ' ')
+        length--;
+    for (; length > 0 && (unsigned char)*text <= ' '; length--)
+        text++;
+    if (length == 0)
+        return UT_OK;
+    if (length >= UT_BPE_MAX_BYTES)
+        return ut_fail(err, UT_ERR_LIMIT, "recognize",
+                       "the initial prompt is longer than %d bytes; the model reads its last %d "
+                       "tokens only",
+                       UT_BPE_MAX_BYTES - 1, MOST);
+    snprintf(spaced, sizeof spaced, " %.*s", (int)length, text);
+    UT_TRY(ut_bpe_encode(ut_whisper_bpe(s->model), spaced, length + 1, ids, &count, err));
+    size_t from = count > MOST ? count - MOST : 0;
+    s->prompt[s->prompt_count++] = ut_whisper_get_tokens(s->model)->previous;
+    memcpy(s->prompt + s->prompt_count, ids + from, (count - from) * sizeof *ids);
+    s->prompt_count += (int)(count - from);
+    return UT_OK;
+}
+
 static ut_status write_prompt(ut_recognizer_session *s, const ut_recognize_options *options,
                               const char *language, ut_error *err)
 {
     const ut_whisper_tokens *t = ut_whisper_get_tokens(s->model);
     s->prompt_count = 0;
+    if (options->initial_prompt)
+        UT_TRY(write_before(s, options->initial_prompt, err));
+    s->prompt_start = s->prompt_count;
     s->prompt[s->prompt_count++] = t->start;
     if (t->multilingual) {
         char name[16];

@@ -21,6 +21,7 @@ typedef struct ut_recognizer_session ut_recognizer_session;
 
 typedef struct ut_recognize_options {
     const char *language;             /* "en"; NULL: detect in this window */
+    const char *initial_prompt;       /* text as if it came before: names, terms; NULL: none */
     int beam;                         /* 1 (greedy) .. UT_WHISPER_ROWS */
     int temperatures;                 /* tries: 0, 0.2 ... 1.0; 1 turns the fallback off */
     float compression_ratio;          /* text that zlib shrinks more is a loop: try again */
@@ -32,7 +33,7 @@ typedef struct ut_recognize_options {
     void *context;
 } ut_recognize_options;
 
-/* NULL, 5, 6, 2.4, -1.0, 0.6, false, true, NULL, NULL. */
+/* NULL, NULL, 5, 6, 2.4, -1.0, 0.6, false, true, NULL, NULL. */
 ut_recognize_options ut_recognize_defaults(void);
 
 typedef struct ut_recognition {
@@ -62,7 +63,8 @@ void ut_recognizer_session_destroy(ut_recognizer_session *session); /* NULL is f
 const ut_whisper_state *ut_recognizer_state(const ut_recognizer_session *session);
 
 /* pcm[n]: 16 kHz mono, at most 30 s (the rest is not heard). UT_ERR_USAGE for a language that the
- * model does not have, UT_ERR_CANCELLED. */
+ * model does not have, UT_ERR_LIMIT for a prompt beyond UT_BPE_MAX_BYTES (of its tokens the last
+ * that fit are taken), UT_ERR_CANCELLED. */
 UT_MUST_CHECK ut_status ut_recognize(ut_recognizer_session *session, const float *pcm, size_t n,
                                      const ut_recognize_options *options, ut_arena *arena,
                                      ut_recognition *result, ut_error *err);

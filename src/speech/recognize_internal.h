@@ -6,7 +6,10 @@
 
 #include "speech/recognize.h"
 
-enum { UT_LONGEST_TEXT = UT_WHISPER_CONTEXT / 2 /* tokens of a window */ };
+enum {
+    UT_LONGEST_TEXT = UT_WHISPER_CONTEXT / 2, /* tokens of a window */
+    UT_LONGEST_PROMPT = UT_WHISPER_CONTEXT - UT_LONGEST_TEXT
+};
 
 /* Tokens that a search has found; probabilities are those of the masked distribution. */
 typedef struct hypothesis {
@@ -28,8 +31,9 @@ struct ut_recognizer_session {
     hypothesis best;
     uint8_t *steps; /* [UT_LONGEST_TEXT + 8, UT_WHISPER_FRAMES + 1]: time warping's way */
     double *costs;  /* [2, UT_WHISPER_FRAMES + 1] */
-    int prompt[4];
+    int prompt[UT_LONGEST_PROMPT];
     int prompt_count;
+    int prompt_start; /* where the start token is; before it, the text that came before */
 };
 
 /* Decodes the encoded window behind session->prompt into session->best. Temperature 0 is beam

@@ -117,7 +117,7 @@ static double rank(const hypothesis *h)
 /* Runs the prompt; leaves the logits behind its last token in row 0. */
 static void start(ut_recognizer_session *s)
 {
-    ut_whisper_row rows[4];
+    ut_whisper_row rows[UT_LONGEST_PROMPT];
     memset(s->history, 0, sizeof s->history);
     for (int i = 0; i < s->prompt_count; i++)
         rows[i] = (ut_whisper_row){s->prompt[i], i, s->history[0][0]};

@@ -162,9 +162,10 @@ static void token_times(ut_recognizer_session *s, double seconds, int *first)
 {
     const ut_whisper_tokens *t = ut_whisper_get_tokens(s->model);
     int tokens[UT_LONGEST_TEXT + 8];
-    int count = 0, before = 0;
-    for (; before < s->prompt_count && s->prompt[before] != t->no_timestamps; before++)
-        tokens[count++] = s->prompt[before];
+    int count = 0;
+    for (int i = s->prompt_start; i < s->prompt_count && s->prompt[i] != t->no_timestamps; i++)
+        tokens[count++] = s->prompt[i];
+    int before = count;
     tokens[count++] = t->no_timestamps;
     for (int i = 0; i < s->best.count; i++)
         if (s->best.tokens[i] < t->end)

@@ -340,11 +340,62 @@ static void test_all_paths(void **unused)
     teardown(&b);
 }
 
+/* Notes the tokens that decoding begins with, and ends. */
+typedef struct heard_prompt {
+    int tokens[UT_WHISPER_CONTEXT], count;
+} heard_prompt;
+
+static void note_prompt(void *context, const int *tokens, int count, float *logits)
+{
+    heard_prompt *heard = context;
+    for (int i = 0; i < FAKE_VOCABULARY; i++)
+        logits[i] = i == FAKE_END || i == 0 ? 5.0f : 0.0f;
+    if (count > 1 && heard->count == 0) {
+        heard->count = count;
+        memcpy(heard->tokens, tokens, (size_t)count * sizeof *tokens);
+    }
+}
+
+static void test_initial_prompt(void **unused)
+{
+    (void)unused;
+    static char long_text[600], too_long[UT_BPE_MAX_BYTES + 1];
+    const int sequence[] = {FAKE_START, FAKE_LANGUAGE, FAKE_TRANSCRIBE, FAKE_NO_TIMESTAMPS};
+    for (size_t i = 0; i + 2 < sizeof long_text; i += 2)
+        memcpy(long_text + i, i == 160 ? "c " : "b ", 3); /* 299 words; of them the last 219 stay */
+    const struct {
+        const char *text;
+        int words, first;
+    } cases[] = {{NULL, 0, 0}, {"  ", 0, 0}, {" b c\n", 2, 1}, {long_text, 219, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heard_prompt heard = {.count = 0};
+        bench b = setup(note_prompt, &heard);
+        ut_recognize_options options = ut_recognize_defaults();
+        options.initial_prompt = cases[i].text;
+        options.language = "en";
+        recognize(&b, &options);
+        int before = cases[i].words ? cases[i].words + 1 : 0;
+        assert_int_equal(heard.count, before + 4);
+        assert_memory_equal(heard.tokens + before, sequence, sizeof sequence);
+        if (before) {
+            assert_int_equal(heard.tokens[0], FAKE_PREVIOUS);
+            assert_int_equal(heard.tokens[1], cases[i].first);
+        }
+        memset(too_long, 'b', sizeof too_long - 1);
+        options.initial_prompt = too_long;
+        ut_recognition r;
+        static const float pcm[1600];
+        assert_int_equal(ut_recognize(b.session, pcm, 1600, &options, b.arena, &r, NULL),
+                         UT_ERR_LIMIT);
+        teardown(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suppression), cmocka_unit_test(test_timestamps),
-        cmocka_unit_test(test_fallback), cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_all_paths)};
+        cmocka_unit_test(test_fallback),    cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_all_paths),   cmocka_unit_test(test_initial_prompt)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
