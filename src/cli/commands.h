@@ -10,5 +10,11 @@ int ut_cli_analyze(int argc, char **argv);
 int ut_cli_evaluate(int argc, char **argv);
 int ut_cli_kb(int argc, char **argv);
 int ut_cli_models(int argc, char **argv);
+int ut_cli_init(int argc, char **argv);
+int ut_cli_pipeline(int argc, char **argv);
+int ut_cli_artifact(int argc, char **argv); /* also as "artifacts" */
+int ut_cli_stack(int argc, char **argv);
+int ut_cli_secret(int argc, char **argv);
+int ut_cli_config(int argc, char **argv);
 
 #endif

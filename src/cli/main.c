@@ -21,6 +21,12 @@ static const struct {
     {"evaluate", ut_cli_evaluate, "results against ground truth"},
     {"kb", ut_cli_kb, "your own labelled utterances: add, label, search"},
     {"models", ut_cli_models, "list, pull, verify, remove models"},
+    {"init", ut_cli_init, "keep the records of runs in this folder"},
+    {"pipeline", ut_cli_pipeline, "runs: list, show, logs, compare, delete, merge"},
+    {"artifact", ut_cli_artifact, "what steps made: list, show, lineage, prune"},
+    {"stack", ut_cli_stack, "where artifacts are kept: register, list, describe, set"},
+    {"secret", ut_cli_secret, "keys of services: create, get, list, delete"},
+    {"config", ut_cli_config, "every setting and where its value came from"},
 };
 
 static void help(FILE *out)
@@ -74,7 +80,8 @@ int main(int argc, char **argv)
         return 2;
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
+        if (strcmp(argv[1], commands[i].name) == 0 ||
+            (commands[i].run == ut_cli_artifact && strcmp(argv[1], "artifacts") == 0))
             return flush_results(commands[i].run(argc - 2, argv + 2));
     ut_log(UT_LOG_ERROR, "there is no command \"%s\"; undertone --help lists them", argv[1]);
     return 2;

@@ -18,6 +18,7 @@
 #include "pipeline/inputs.h"
 #include "pipeline/language_model.h"
 #include "pipeline/run.h"
+#include "pipeline/secrets.h"
 #include "report/terminal.h"
 
 static const struct {
@@ -113,10 +114,10 @@ static void on_finished(void *context, const ut_input *input, const ut_conversat
         ut_buf_free(&table);
     }
     /* That there is no recogniser was said once for all files. */
-    for (size_t i = 0; t->notes && !unchanged && i < c->note_count; i++)
+    for (size_t i = 0; t->notes && c && !unchanged && i < c->note_count; i++)
         if (strcmp(c->notes[i], ut_note_voice_only) != 0)
             ut_log(UT_LOG_WARNING, "%s: %s", input->file, c->notes[i]);
-    ut_progress_file(input->file, true, unchanged ? -1 : c->source.duration, work);
+    ut_progress_file(input->file, true, unchanged || !c ? -1 : c->source.duration, work);
 }
 
 static int usage(const ut_error *err)
@@ -318,11 +319,33 @@ static int gather(ut_arena *arena, ut_run_kind kind, ut_arguments *a, ut_inputs 
     return status == UT_OK ? 0 : failure(err);
 }
 
+/* The language model's key may be sealed in the home. */
+static int open_secrets(const ut_settings *s)
+{
+    ut_error err;
+    if (!s->options.llm ||
+        ut_secret_to_environment(s->output_dir, "openai_api_key", "OPENAI_API_KEY", &err) == UT_OK)
+        return 0;
+    return failure(&err);
+}
+
+static int proceed(ut_run_kind kind, ut_arena *arena, ut_arguments *a)
+{
+    ut_error err;
+    ut_inputs inputs;
+    int code = open_secrets(&a->settings);
+    if (code)
+        return code;
+    if (a->settings.text)
+        return a->count ? usage_line(kind) : judge_text(&a->settings);
+    code = gather(arena, kind, a, &inputs, &err);
+    return code ? code : work_and_score(&a->settings, kind, &inputs);
+}
+
 static int step(ut_run_kind kind, int argc, char **argv)
 {
     ut_error err;
     ut_arguments a;
-    ut_inputs inputs;
     ut_arena *arena = ut_arena_create(0);
     if (!arena)
         return 1;
@@ -331,10 +354,8 @@ static int step(ut_run_kind kind, int argc, char **argv)
         code = usage(&err);
     else if (a.help)
         code = help(kind);
-    else if (a.settings.text)
-        code = a.count ? usage_line(kind) : judge_text(&a.settings);
-    else if ((code = gather(arena, kind, &a, &inputs, &err)) == 0)
-        code = work_and_score(&a.settings, kind, &inputs);
+    else
+        code = proceed(kind, arena, &a);
     ut_arena_destroy(arena);
     return code;
 }
