@@ -79,6 +79,7 @@ typedef struct ut_options {
     const char *llm_budget; /* "200000" tokens or "$2.50" in the engine's life; NULL: no bound */
     const char *llm_price;  /* of a million tokens, sent and answered: "0.15,0.60"; or NULL */
     int llm_rate;           /* calls a minute; 0: as many as the server takes */
+    int llm_timeout;        /* seconds for an answer; 0: 120 */
     int redact;             /* 1: mask names, numbers, addresses and cards in what is sent */
 } ut_options;
 

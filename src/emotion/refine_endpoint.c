@@ -93,7 +93,7 @@ static ut_status check(const ut_refine_options *o, ut_error *err)
                        o->model, (int)host_of(o->url, &host), host);
     if (o->budget_money > 0 && !(o->price_in > 0 || o->price_out > 0))
         return ut_fail(err, UT_ERR_USAGE, "refine",
-                       "a budget in money needs the prices of a million tokens: --llm_price "
+                       "--llm_budget in money needs the prices of a million tokens: --llm_price "
                        "IN,OUT");
     return UT_OK;
 }

@@ -65,6 +65,7 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(llm_budget, R | A, "AMOUNT", "at most so many tokens, or $2.50, in this run"),
     TEXT(llm_price, R | A, "IN,OUT", "price of a million tokens sent and answered: 0.15,0.60"),
     NUMBER(llm_rate, R | A, 0, 100000, "calls a minute; 0: as many as the server takes"),
+    NUMBER(llm_timeout, R | A, 0, 3600, "seconds for an answer; 0: 120"),
     FLAG(redact, R | A, "mask names, numbers, addresses and cards in what is sent"),
     FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),
     TEXT(models_dir, R | T | X | A | K, "DIR", "bundled weights, if they lie elsewhere"),
@@ -413,6 +414,7 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
     o->llm_budget = settings->llm_budget;
     o->llm_price = settings->llm_price;
     o->llm_rate = settings->llm_rate;
+    o->llm_timeout = settings->llm_timeout;
     o->redact = settings->redact;
     o->channels = strcmp(settings->channels, "mix") == 0     ? UT_CHANNELS_MIX
                   : strcmp(settings->channels, "split") == 0 ? UT_CHANNELS_SPLIT

@@ -48,6 +48,7 @@ typedef struct ut_settings {
     const char *llm_budget;
     const char *llm_price;
     int llm_rate;
+    int llm_timeout;
     int beam_size;
     int num_speakers;
     int min_speakers;

@@ -47,13 +47,15 @@ def answer(body, judge):
     return json.dumps({"utterances": [{"id": i, **judge(text)} for i, text in asked]})
 
 
-def by_truth(truth, accuracy, known=None, share=0.8):
-    """Answers with the true label in `accuracy` of the cases, else with another one, drawn by the text."""
-    known = {**controls(), **truth} if known is None else known
+def by_truth(truth, accuracy, share=0.8, on_controls=None):
+    """Answers with the true label in `accuracy` of the cases, else with another one, drawn by the text; control lines
+    have an accuracy of their own if `on_controls` says so."""
+    lines = controls()
 
     def judge(text):
-        label = known.get(text, "neutral")
-        if chance("right" + text) >= accuracy:
+        label = lines.get(text) or truth.get(text, "neutral")
+        limit = on_controls if text in lines and on_controls is not None else accuracy
+        if chance("right" + text) >= limit:
             others = [x for x in LABELS if x != label]
             label = others[int(chance("wrong" + text) * 4)]
         return opinion(label, share)
