@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
@@ -87,7 +88,7 @@ static int show(const char *only, bool active_only)
     free(home);
     if (status != UT_OK)
         return ut_cli_failure(&err);
-    const char *active = json_string_value(json_object_get(all, "active"));
+    const char *active = ut_json_string_or(all, "active", "");
     const char *wanted = active_only && !only ? active : only;
     json_t *stacks = json_object_get(all, "stacks");
     const char *name;
