@@ -1,6 +1,7 @@
 /* The choice, and the plain twins. */
 #include "nn/kernels_i8.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +46,27 @@ static void product(int32_t *c, int ldc, const int8_t *a, int lda, const uint8_t
     }
 }
 
-static int select_plain(const int32_t *c, const float *scale, float least, int n, uint16_t *index)
+static void gather(int32_t *c, const int8_t *a, const uint8_t *rows, const uint16_t *index,
+                   int count, int k)
+{
+    for (int i = 0; i < count; i++) {
+        const uint8_t *row = rows + (size_t)index[i] * k;
+        int32_t sum = 0;
+        for (int p = 0; p < k; p++)
+            sum += a[p] * (row[p] - UT_PANEL_ZERO);
+        c[i] = sum;
+    }
+}
+
+static int select_plain(const int32_t *c, const float *scale, float weight, const float *more,
+                        float least, int n, uint16_t *index)
 {
     int found = 0;
     for (int i = 0; i < n; i++)
-        if (scale[i] * (float)c[i] >= least)
+        if (fmaf(scale[i], (float)c[i], weight * more[i]) >= least)
             index[found++] = (uint16_t)i;
     return found;
 }
 
-const ut_kernels_i8 ut_kernels_i8_ref = {.name = "ref", .product = product, .select = select_plain};
+const ut_kernels_i8 ut_kernels_i8_ref = {
+    .name = "ref", .product = product, .gather = gather, .select = select_plain};

@@ -26,9 +26,14 @@ typedef struct ut_kernels_i8 {
      * -127..127; n is a multiple of 16, k of 4. */
     void (*product)(int32_t *c, int ldc, const int8_t *a, int lda, const uint8_t *panels, int m,
                     int n, int k);
-    /* Indices i of those with scale[i] * c[i] >= least, ascending; returns how many. n is a
-     * multiple of 16. */
-    int (*select)(const int32_t *c, const float *scale, float least, int n, uint16_t *index);
+    /* c[i] = a[k] rows[index[i]]^T for some rows that lie one after the other, k bytes each, values
+     * plus 128 too; k is a multiple of 4. */
+    void (*gather)(int32_t *c, const int8_t *a, const uint8_t *rows, const uint16_t *index,
+                   int count, int k);
+    /* Indices i of those with scale[i] * c[i] + weight * more[i] >= least, ascending; returns how
+     * many. n is a multiple of 16. */
+    int (*select)(const int32_t *c, const float *scale, float weight, const float *more,
+                  float least, int n, uint16_t *index);
 } ut_kernels_i8;
 
 extern const ut_kernels_i8 ut_kernels_i8_ref;

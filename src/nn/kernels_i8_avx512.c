@@ -109,13 +109,35 @@ static void product(int32_t *c, int ldc, const int8_t *a, int lda, const uint8_t
     }
 }
 
-static int select_above(const int32_t *c, const float *scale, float least, int n, uint16_t *index)
+static void gather(int32_t *c, const int8_t *a, const uint8_t *rows, const uint16_t *index,
+                   int count, int k)
+{
+    int offset = UT_PANEL_ZERO * sum_of(a, k);
+    int rest = k % STEP;
+    __mmask64 last = ((__mmask64)1 << rest) - 1;
+    for (int i = 0; i < count; i++) {
+        const uint8_t *row = rows + (size_t)index[i] * k;
+        sums sum = {0};
+        int p = 0;
+        for (; p + STEP <= k; p += STEP)
+            sum = add_products(sum, _mm512_loadu_si512(row + p), _mm512_loadu_si512(a + p));
+        if (rest)
+            sum = add_products(sum, _mm512_maskz_loadu_epi8(last, row + p),
+                               _mm512_maskz_loadu_epi8(last, a + p));
+        c[i] = _mm512_reduce_add_epi32((__m512i)sum) - offset;
+    }
+}
+
+static int select_above(const int32_t *c, const float *scale, float weight, const float *more,
+                        float least, int n, uint16_t *index)
 {
     const __m512 limit = _mm512_set1_ps(least);
+    const __m512 weights = _mm512_set1_ps(weight);
     int found = 0;
     for (int i = 0; i < n; i += UT_PANEL) {
-        __m512 value = _mm512_mul_ps(_mm512_loadu_ps(scale + i),
-                                     _mm512_cvtepi32_ps(_mm512_loadu_si512(c + i)));
+        __m512 values = _mm512_cvtepi32_ps(_mm512_loadu_si512(c + i));
+        __m512 added = _mm512_mul_ps(weights, _mm512_loadu_ps(more + i));
+        __m512 value = _mm512_fmadd_ps(_mm512_loadu_ps(scale + i), values, added);
         unsigned above = _mm512_cmp_ps_mask(value, limit, _CMP_GE_OQ);
         for (; above; above &= above - 1)
             index[found++] = (uint16_t)(i + __builtin_ctz(above));
@@ -124,4 +146,4 @@ static int select_above(const int32_t *c, const float *scale, float least, int n
 }
 
 const ut_kernels_i8 ut_kernels_i8_avx512 = {
-    .name = "avx512", .product = product, .select = select_above};
+    .name = "avx512", .product = product, .gather = gather, .select = select_above};

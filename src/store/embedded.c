@@ -5,10 +5,12 @@
  *   blocks(b, changed, used, data)                          what a search needs of the items of a
  *                                                           block (embedded_blocks.h)
  *   names(key, name)                                        strings that filters compare
+ *   basis(one, changed, based, head, defect, matrix)        what blocks are turned to, at most 1
+ * row
  *
  * Every change of items changes their blocks in the same transaction and gives them its number, so
  * that another process that searches reads again what has a number it has not seen. */
-#include "store/embedded.h"
+#include "store/embedded_blocks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 
 enum {
     APPLICATION = 0x75740001, /* "ut", kind 1: tells our files from other SQLite files */
-    SCHEMA = 2,
+    SCHEMA = 3,
     WAIT_MS = 10000
 };
 
@@ -33,7 +35,9 @@ static const char schema[] =
     " data BLOB NOT NULL);"
     "CREATE INDEX blocks_changed ON blocks(changed);"
     "CREATE INDEX blocks_used ON blocks(used);"
-    "CREATE TABLE names(key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);";
+    "CREATE TABLE names(key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE basis(one INTEGER PRIMARY KEY, changed INTEGER NOT NULL, based INTEGER NOT NULL,"
+    " head INTEGER NOT NULL, defect REAL NOT NULL, matrix BLOB);";
 
 static const char *const texts[UT_ST_STATEMENTS] = {
     [UT_ST_BEGIN_READ] = "BEGIN",
@@ -58,6 +62,12 @@ static const char *const texts[UT_ST_STATEMENTS] = {
     [UT_ST_WRITE_BLOCK] = "INSERT OR REPLACE INTO blocks(b, changed, used, data)"
                           " VALUES(?1, ?2, ?3, ?4)",
     [UT_ST_CHANGED] = "SELECT b FROM blocks WHERE changed > ?1 ORDER BY b",
+    [UT_ST_BASIS_CHANGE] = "SELECT coalesce(max(changed), 0) FROM basis",
+    [UT_ST_BASIS] = "SELECT changed, based, head, defect, matrix FROM basis",
+    [UT_ST_NEW_BASIS] = "INSERT OR REPLACE INTO basis(one, changed, based, head, defect, matrix)"
+                        " VALUES(1, ?1, ?2, ?3, ?4, ?5)",
+    [UT_ST_VECTOR] = "SELECT vector FROM items WHERE n = ?1",
+    [UT_ST_VECTORS] = "SELECT vector FROM items",
 };
 
 ut_status ut_embedded_fail(const ut_embedded *e, int rc, ut_error *err)
@@ -244,6 +254,7 @@ static void close_embedded(void *self)
         sqlite3_finalize(e->statements[i]);
     sqlite3_close(e->db);
     ut_embedded_forget(e);
+    ut_basis_forget(e);
     pthread_mutex_destroy(&e->lock);
     free(e->model);
     free(e->path);

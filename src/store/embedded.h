@@ -30,6 +30,11 @@ enum {
     UT_ST_ROOM,
     UT_ST_WRITE_BLOCK,
     UT_ST_CHANGED,
+    UT_ST_BASIS_CHANGE,
+    UT_ST_BASIS,
+    UT_ST_NEW_BASIS,
+    UT_ST_VECTOR,
+    UT_ST_VECTORS,
     UT_ST_STATEMENTS
 };
 
@@ -43,6 +48,15 @@ typedef struct ut_image {
     float error_most, length_most;
 } ut_image;
 
+/* The axes that vectors are turned to (embedded_basis.c). */
+typedef struct ut_basis {
+    int64_t changed; /* the change that made it, 0: there is none, -1: not known */
+    int64_t based;   /* items it was made for */
+    size_t head;     /* axes that are looked at first */
+    float *matrix;   /* [dim, dim], rows are axes; NULL: vectors are left as they are */
+    float defect;    /* what turning may change in the product of two unit vectors */
+} ut_basis;
+
 typedef struct ut_embedded {
     pthread_mutex_t lock;
     sqlite3 *db;
@@ -50,6 +64,7 @@ typedef struct ut_embedded {
     char *model;
     size_t dim;
     sqlite3_stmt *statements[UT_ST_STATEMENTS];
+    ut_basis basis;
     ut_image image;
 } ut_embedded;
 

@@ -1,6 +1,7 @@
 /* The byte kernels of every instruction set against their plain twins, exactly. */
 #include "ut_test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,21 +51,48 @@ static void products(const ut_kernels_i8 *kernels)
     compare(kernels, 3, 16, 65536, true);
 }
 
+static void gatherings(const ut_kernels_i8 *kernels)
+{
+    enum { ROWS = 40, MOST = 400 };
+    int8_t a[MOST];
+    uint8_t rows[ROWS * MOST];
+    uint16_t index[ROWS];
+    int32_t c[ROWS];
+    int32_t expected[ROWS];
+    for (int k = 4; k <= MOST; k += 4) {
+        bool extreme = k % 3 == 0;
+        for (int i = 0; i < k; i++)
+            a[i] = (int8_t)(extreme ? 127 : noise(-127, 127));
+        for (int i = 0; i < ROWS * k; i++)
+            rows[i] = (uint8_t)(extreme ? 255 - 254 * (i / 64 % 2) : noise(1, 255));
+        for (int i = 0; i < ROWS; i++)
+            index[i] = (uint16_t)noise(0, ROWS - 1);
+        kernels->gather(c, a, rows, index, ROWS, k);
+        ut_kernels_i8_ref.gather(expected, a, rows, index, ROWS, k);
+        assert_memory_equal(c, expected, sizeof c);
+    }
+}
+
 static void selections(const ut_kernels_i8 *kernels)
 {
     enum { N = 256 };
     int32_t c[N];
     float scale[N];
+    float more[N];
     uint16_t found[N];
     uint16_t expected[N];
     for (int round = 0; round < 50; round++) {
+        float weight = (float)(round % 3);
         for (int i = 0; i < N; i++) {
             c[i] = noise(-2000000, 2000000);
             scale[i] = (float)noise(0, 1000) * 1e-6f;
+            more[i] = (float)noise(0, 1000);
         }
-        float least = round ? scale[7] * (float)c[7] : 1e30f; /* met by one exactly */
-        int count = kernels->select(c, scale, least, N, found);
-        assert_int_equal(count, ut_kernels_i8_ref.select(c, scale, least, N, expected));
+        /* Met by one exactly, in the first round by none. */
+        float least = round ? fmaf(scale[7], (float)c[7], weight * more[7]) : 1e30f;
+        int count = kernels->select(c, scale, weight, more, least, N, found);
+        assert_int_equal(count,
+                         ut_kernels_i8_ref.select(c, scale, weight, more, least, N, expected));
         assert_memory_equal(found, expected, sizeof *found * (size_t)count);
         assert_true(round == 0 ? count == 0 : count > 0);
     }
@@ -94,6 +122,7 @@ static void avx2_equals_the_twin(void **state)
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) {
         products(&ut_kernels_i8_avx2);
+        gatherings(&ut_kernels_i8_avx2);
         selections(&ut_kernels_i8_avx2);
         return;
     }
@@ -107,6 +136,7 @@ static void avx512_equals_the_twin(void **state)
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) {
         products(&ut_kernels_i8_avx512);
+        gatherings(&ut_kernels_i8_avx512);
         selections(&ut_kernels_i8_avx512);
         return;
     }

@@ -156,6 +156,31 @@ static void exactly(const all *a, ut_store *store, size_t queries, size_t k, flo
     free(vectors);
 }
 
+static void all_new(all *a, size_t dim, size_t count)
+{
+    *a = (all){.dim = dim, .count = count};
+    a->ids = malloc(count * sizeof *a->ids);
+    a->vectors = malloc(count * dim * sizeof *a->vectors);
+    for (size_t i = 0; i < count; i++)
+        snprintf(a->ids[i], sizeof *a->ids, "%zu", i * 7919 % 100003);
+}
+
+static void all_free(all *a)
+{
+    free(a->vectors);
+    free(a->ids);
+}
+
+static void add_all(const all *a, ut_store *store, size_t from, size_t count)
+{
+    ut_store_item *items = calloc(count, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i].id = a->ids[from + i];
+    assert_int_equal(ut_store_add(store, items, a->vectors + from * a->dim, count, NULL, NULL),
+                     UT_OK);
+    free(items);
+}
+
 static void the_nearest_are_exact_to_the_last_bit(void **state)
 {
     (void)state;
@@ -163,27 +188,118 @@ static void the_nearest_are_exact_to_the_last_bit(void **state)
         size_t dim, count;
     } sizes[] = {{1, 300}, {2, 40}, {3, 700}, {63, 1000}, {384, 1500}, {1030, 400}, {9000, 40}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        all a = {.dim = sizes[s].dim, .count = sizes[s].count};
+        all a;
+        all_new(&a, sizes[s].dim, sizes[s].count);
         ut_store *store = open_store(NULL, UT_STORE_WRITE, (ut_store_space){"m", a.dim});
-        ut_store_item *items = calloc(a.count, sizeof *items);
-        a.ids = malloc(a.count * sizeof *a.ids);
-        a.vectors = malloc(a.count * a.dim * sizeof *a.vectors);
-        for (size_t i = 0; i < a.count; i++) {
+        for (size_t i = 0; i < a.count; i++)
             random_vector(&a, i, a.vectors + i * a.dim);
-            snprintf(a.ids[i], sizeof *a.ids, "%zu", i * 7919 % 10007);
-            items[i].id = a.ids[i];
-        }
-        assert_int_equal(ut_store_add(store, items, a.vectors, a.count, NULL, NULL), UT_OK);
+        add_all(&a, store, 0, a.count);
         exactly(&a, store, 1, 10, 1);
         exactly(&a, store, 130, 7, 1);
         exactly(&a, store, 3, 1000, 1);
         exactly(&a, store, 5, 10, 1e-7f);
         exactly(&a, store, 5, 10, 1000);
         ut_store_close(store);
-        free(a.vectors);
-        free(a.ids);
-        free(items);
+        all_free(&a);
     }
+}
+
+/* Mixtures of `latent` directions and a little of everything. */
+static void mixed_vectors(all *a, size_t from, size_t latent, uint32_t directions)
+{
+    float *mix = malloc(latent * a->dim * sizeof *mix);
+    uint32_t kept = seed;
+    seed = directions;
+    for (size_t i = 0; i < latent * a->dim; i++)
+        mix[i] = noise();
+    seed = kept;
+    for (size_t i = from; i < a->count; i++) {
+        float *v = a->vectors + i * a->dim;
+        for (size_t d = 0; d < a->dim; d++)
+            v[d] = 0.2f * noise();
+        for (size_t l = 0; l < latent; l++)
+            ut_axpy(v, noise(), mix + l * a->dim, a->dim);
+        float length = sqrtf(ut_dot(v, v, a->dim));
+        for (size_t d = 0; d < a->dim; d++)
+            v[d] /= length;
+    }
+    free(mix);
+}
+
+static int64_t number_in_file(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *row;
+    int64_t number = -1;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    if (sqlite3_step(row) == SQLITE_ROW)
+        number = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return number;
+}
+
+/* Vectors are turned when there are enough of them and again when there are many more, also under a
+ * reader's hands, and stay exact; changes go on as before. */
+static void turned_vectors_stay_exact(void **state)
+{
+    (void)state;
+    enum { DIM = 100, FIRST = 1200, ALL = 20000 };
+    all a;
+    ut_store_space space = {"m", DIM};
+    all_new(&a, DIM, ALL);
+    mixed_vectors(&a, 0, 10, 1);
+    mixed_vectors(&a, FIRST, 90, 2); /* later ones differ in other directions */
+    ut_store *store = open_store(path, UT_STORE_WRITE, space);
+    ut_store *reader = open_store(path, UT_STORE_READ, space);
+    add_all(&a, store, 0, 1000);
+    a.count = 1000;
+    exactly(&a, reader, 20, 10, 1);
+    assert_int_equal(number_in_file("SELECT head FROM basis"), -1);
+    add_all(&a, store, 1000, FIRST - 1000);
+    a.count = FIRST;
+    assert_int_equal(number_in_file("SELECT head FROM basis"), 32);
+    exactly(&a, reader, 20, 10, 1);
+    exactly(&a, store, 20, 10, 1);
+    add_all(&a, store, FIRST, 5000);
+    a.count = FIRST + 5000;
+    exactly(&a, reader, 20, 10, 1);
+    assert_int_equal(number_in_file("SELECT based FROM basis"), FIRST);
+    add_all(&a, store, a.count, ALL - a.count);
+    a.count = ALL;
+    assert_int_equal(number_in_file("SELECT based FROM basis"), ALL);
+    assert_int_equal(number_in_file("SELECT head FROM basis"), 64);
+    exactly(&a, reader, 70, 10, 1);
+    exactly(&a, store, 1, 300, 1);
+    const char *ids[50];
+    for (size_t i = 0; i < 50; i++)
+        ids[i] = a.ids[ALL - 1 - i];
+    assert_int_equal(ut_store_remove(store, ids, 50, NULL, NULL), UT_OK);
+    a.count = ALL - 50;
+    exactly(&a, reader, 20, 10, 1);
+    add_all(&a, store, ALL - 50, 50);
+    a.count = ALL;
+    exactly(&a, reader, 20, 10, 1);
+    ut_store_close(reader);
+    ut_store_close(store);
+    all_free(&a);
+}
+
+/* Where every direction holds the same, vectors are left as they are. */
+static void even_vectors_are_not_turned(void **state)
+{
+    (void)state;
+    enum { DIM = 64, ALL = 1100 };
+    all a;
+    all_new(&a, DIM, ALL);
+    mixed_vectors(&a, 0, 0, 1);
+    ut_store *store = open_store(path, UT_STORE_WRITE, (ut_store_space){"m", DIM});
+    add_all(&a, store, 0, ALL);
+    assert_int_equal(number_in_file("SELECT head FROM basis"), 0);
+    exactly(&a, store, 20, 10, 1);
+    ut_store_close(store);
+    all_free(&a);
 }
 
 /* ------------------------------------------------------------------ files */
@@ -663,6 +779,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nearest_are_exact_to_the_last_bit),
+        cmocka_unit_test_teardown(turned_vectors_stay_exact, empty_folder),
+        cmocka_unit_test_teardown(even_vectors_are_not_turned, empty_folder),
         cmocka_unit_test_teardown(what_was_added_is_there_again, empty_folder),
         cmocka_unit_test_teardown(handles_see_what_others_change, empty_folder),
         cmocka_unit_test_teardown(another_space_is_refused, empty_folder),
