@@ -5,8 +5,7 @@
 
 Through the program: weighted F1 without retrieval, with the bundled examples, with the knowledge base, and the
 difference with a 95 % interval (bootstrap over dialogues). Then, from the exported embeddings, the curve over the number
-of neighbours and the weight of their vote in a mixture with the base model, which the program's own numbers were chosen
-from. No dialogue is in both parts. Needs numpy and scikit-learn.
+of neighbours, the temperature and the weight of their vote in the pool, which the program's own numbers were chosen from. No dialogue is in both parts. Needs numpy and scikit-learn.
 """
 import argparse
 import base64
@@ -71,11 +70,12 @@ def interval(truth, dialogues, a, b, rounds=2000):
     return weighted(truth, b) - weighted(truth, a), *np.percentile(found, [2.5, 97.5])
 
 
-def votes(near, distance, labels, k, temperature):
+def votes(near, distance, labels, share, k, temperature):
+    """What src/emotion/examples.c makes of the k nearest: votes by distance, against how common each label is."""
     weight = np.exp((distance[:, :1] - distance[:, :k]) / temperature)
-    out = np.full((len(near), 5), 0.1)
+    out = np.full((len(near), 5), 0.5)
     for i in range(k):
-        np.add.at(out, (np.arange(len(near)), labels[near[:, i]]), weight[:, i])
+        np.add.at(out, (np.arange(len(near)), labels[near[:, i]]), weight[:, i] / share[labels[near[:, i]]])
     return out / out.sum(1, keepdims=True)
 
 
@@ -107,13 +107,15 @@ def main():
     distance = 1 - queries @ keys.T
     near = np.argsort(distance, axis=1, kind="stable")[:, :100]
     distance = np.take_along_axis(distance, near, 1)
-    for temperature in (0.05, 0.1, 0.2):
-        print(f"temperature {temperature}: weighted F1 of (1 - w) * base + w * vote, by neighbours and w")
-        weights = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1)
+    share = np.bincount(labels, minlength=5) / len(labels)
+    reliable = np.clip(1 - distance[:, :1] / 0.8, 0, 1)
+    for temperature in (0.03, 0.05, 0.1, 0.2):
+        print(f"temperature {temperature}: weighted F1 of base * vote ** (w * reliability), by neighbours and w")
+        weights = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
         print("      k " + "".join(f"{w:7.1f}" for w in weights))
         for k in (1, 5, 10, 20, 50, 100):
-            vote = votes(near, distance, labels, k, temperature)
-            print(f"  {k:5d} " + "".join(f"{weighted(truth, (1 - w) * base + w * vote):7.2f}" for w in weights))
+            vote = votes(near, distance, labels, share, k, temperature)
+            print(f"  {k:5d} " + "".join(f"{weighted(truth, base * vote ** (w * reliable)):7.2f}" for w in weights))
 
 
 if __name__ == "__main__":

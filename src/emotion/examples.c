@@ -1,5 +1,6 @@
 #include "emotion/examples.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,17 +11,26 @@
 #include "nn/weights.h"
 
 enum {
-    MOST = 64,             /* examples for an utterance */
-    WIDER = 6,             /* times k candidates are looked at, since some are left out */
-    EACH_CONVERSATION = 2, /* of one conversation */
-    BATCH = 64 /* utterances searched for at once: bounds the memory of their candidates */
+    MOST = 64,             /* examples shown for an utterance */
+    VOTERS = 50,           /* nearest that vote */
+    EACH_CONVERSATION = 2, /* shown of one conversation */
+    BATCH = 64,    /* utterances searched for at once: bounds the memory of their candidates */
+    SAMPLE = 20000 /* items that a store's shares of labels are counted over */
 };
 
+/* Fitted on MELD's development part with its training part as knowledge base (bench/retrieval.py):
+ * a twentieth of cosine distance weighs a vote 1/e; without votes for it a label keeps `doubt`. */
+static const float temperature = 0.05f;
+static const float doubt = 0.5f;
+
+typedef struct source {
+    ut_store *store; /* NULL: none */
+    ut_combined space;
+    float share[UT_EMOTIONS]; /* of each label among what is labelled */
+} source;
+
 struct ut_examples {
-    struct {
-        ut_store *store; /* NULL: none */
-        ut_combined space;
-    } from[2]; /* the program's own, the user's */
+    source from[2]; /* the program's own, the user's */
 };
 
 /* What makes the vectors while the lines are read. */
@@ -67,6 +77,38 @@ static ut_status find_made(const ut_examples_from *from, ut_weights **weights,
     return UT_OK;
 }
 
+typedef struct tally {
+    size_t visited;
+    size_t labels[UT_EMOTIONS];
+} tally;
+
+static ut_status count_label(void *context, const ut_store_item *item, const float *vector,
+                             ut_error *err)
+{
+    tally *t = context;
+    (void)vector;
+    if (item->label >= 0)
+        t->labels[item->label]++;
+    return ++t->visited < SAMPLE
+               ? UT_OK
+               : ut_fail(err, UT_ERR_CANCELLED, "emotion", "%d items are enough", SAMPLE);
+}
+
+/* A vote for a label that is everywhere says less than one for a rare label. */
+static ut_status count_shares(source *from, ut_error *err)
+{
+    tally t = {0};
+    ut_status status = ut_store_each(from->store, count_label, &t, err);
+    if (status != UT_OK && status != UT_ERR_CANCELLED)
+        return status;
+    float total = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        total += from->share[i] = 1 + (float)t.labels[i];
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        from->share[i] /= total;
+    return UT_OK;
+}
+
 ut_status ut_examples_open(const ut_examples_from *from, ut_examples **examples, ut_error *err)
 {
     char name[UT_COMBINED_NAME];
@@ -85,6 +127,8 @@ ut_status ut_examples_open(const ut_examples_from *from, ut_examples **examples,
     if (status == UT_OK)
         status = ut_store_import(*store, from->path, from->name, make_vector, &m, NULL, err);
     ut_weights_close(weights);
+    if (status == UT_OK)
+        status = count_shares(&x->from[0], err);
     if (status != UT_OK)
         ut_examples_close(x);
     else
@@ -101,10 +145,12 @@ void ut_examples_close(ut_examples *examples)
     free(examples);
 }
 
-void ut_examples_add_store(ut_examples *examples, ut_store *store, const ut_combined *space)
+ut_status ut_examples_add_store(ut_examples *examples, ut_store *store, const ut_combined *space,
+                                ut_error *err)
 {
-    examples->from[1].store = store;
-    examples->from[1].space = *space;
+    source *from = &examples->from[1];
+    *from = (source){.store = store, .space = *space};
+    return count_shares(from, err);
 }
 
 size_t ut_examples_count(const ut_examples *examples)
@@ -124,11 +170,13 @@ typedef struct candidate {
     ut_store_item item;
     float far; /* as the store orders them */
     float distance;
+    float share; /* of its label */
 } candidate;
 
-static candidate as_candidate(const ut_store_hit *hit, const float *query)
+static candidate as_candidate(const ut_store_hit *hit, const float *query, const source *from)
 {
-    return (candidate){hit->item, hit->distance, ut_combined_distance(query, hit->vector)};
+    return (candidate){hit->item, hit->distance, ut_combined_distance(query, hit->vector),
+                       from->share[hit->item.label]};
 }
 
 static int by_distance(const void *a, const void *b)
@@ -169,72 +217,94 @@ typedef struct search {
     size_t wide;        /* candidates of each store */
     ut_arena *arena;    /* of one batch */
     float *vectors;     /* [BATCH, UT_COMBINED_DIM] queries */
-    ut_store_hit *hits; /* [BATCH, wide] of one store */
-    candidate *all;     /* [BATCH, 2 * wide] of both */
+    ut_store_hit *hits; /* [BATCH, VOTERS] of one store */
+    candidate *all;     /* [BATCH, 2 * VOTERS] of both */
     size_t counts[BATCH];
 } search;
 
 /* Queries of utterances first .. first + n into one of the stores. */
 static ut_status search_store(search *s, int which, size_t first, size_t n, ut_error *err)
 {
+    const source *from = &s->examples->from[which];
     size_t found[BATCH];
     for (size_t i = 0; i < n; i++) {
         const ut_utterance *u = &s->c->utterances[first + i];
         /* The program's own examples have no voice: an utterance without words is like none. */
         bool voice = s->voice && which > 0;
-        (void)ut_combine(&s->examples->from[which].space, s->text ? &u->text_embedding : NULL,
+        (void)ut_combine(&from->space, s->text ? &u->text_embedding : NULL,
                          voice ? &u->voice : NULL, s->vectors + i * UT_COMBINED_DIM);
     }
     ut_store_query query = {.vectors = s->vectors,
                             .count = n,
-                            .k = s->wide,
+                            .k = VOTERS,
                             .filter = {.labels = UT_STORE_LABELLED,
                                        .exclude_conversation = ut_examples_conversation(s->c)},
                             .with_vectors = true};
-    UT_TRY(ut_store_nearest(s->examples->from[which].store, &query, s->arena, s->hits, found, err));
+    UT_TRY(ut_store_nearest(from->store, &query, s->arena, s->hits, found, err));
     for (size_t i = 0; i < n; i++)
         for (size_t h = 0; h < found[i]; h++)
-            s->all[i * 2 * s->wide + s->counts[i]++] =
-                as_candidate(&s->hits[i * s->wide + h], s->vectors + i * UT_COMBINED_DIM);
+            s->all[i * 2 * VOTERS + s->counts[i]++] =
+                as_candidate(&s->hits[i * VOTERS + h], s->vectors + i * UT_COMBINED_DIM, from);
     return UT_OK;
 }
 
-static ut_status choose(search *s, size_t i, ut_example *out, size_t *found, ut_error *err)
+/* Each of the nearest votes for its label by how near it is, against how common the label is. */
+static void vote(const candidate *all, size_t n, float opinion[UT_EMOTIONS])
 {
-    candidate *all = s->all + i * 2 * s->wide;
+    float total = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        opinion[i] = doubt;
+    for (size_t i = 0; i < n && i < VOTERS; i++)
+        opinion[all[i].item.label] +=
+            expf((all[0].distance - all[i].distance) / temperature) / all[i].share;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        total += opinion[i];
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        opinion[i] /= total;
+}
+
+static ut_status choose(search *s, size_t i, ut_recalled *out, ut_error *err)
+{
+    *out = (ut_recalled){0};
+    if (!s->counts[i])
+        return UT_OK;
+    candidate *all = s->all + i * 2 * VOTERS;
     const candidate *kept[MOST];
     size_t count = 0;
     qsort(all, s->counts[i], sizeof *all, by_distance);
+    vote(all, s->counts[i], out->opinion);
+    out->examples = UT_ARENA_NEW(s->c->arena, ut_example, s->k);
+    if (!out->examples)
+        return ut_fail_memory(err, "emotion");
     for (size_t h = 0; h < s->counts[i] && count < s->k; h++) {
         if (is_more_of_the_same(&all[h], kept, count))
             continue;
         kept[count] = &all[h];
-        UT_TRY(keep(&all[h], s->c->arena, &out[count++], err));
+        UT_TRY(keep(&all[h], s->c->arena, &out->examples[count++], err));
     }
-    *found = count;
+    out->count = count;
     return UT_OK;
 }
 
-static ut_status search_batch(search *s, size_t first, size_t n, ut_example *out, size_t *found,
-                              ut_error *err)
+static ut_status search_batch(search *s, size_t first, size_t n, ut_recalled *out, ut_error *err)
 {
     ut_arena_reset(s->arena);
     memset(s->counts, 0, sizeof s->counts);
     s->vectors = UT_ARENA_NEW(s->arena, float, BATCH *UT_COMBINED_DIM);
-    s->hits = UT_ARENA_NEW(s->arena, ut_store_hit, BATCH * s->wide);
-    s->all = UT_ARENA_NEW(s->arena, candidate, BATCH * s->wide * 2);
+    s->hits = UT_ARENA_NEW(s->arena, ut_store_hit, BATCH * VOTERS);
+    s->all = UT_ARENA_NEW(s->arena, candidate, BATCH * VOTERS * 2);
     if (!s->vectors || !s->hits || !s->all)
         return ut_fail_memory(err, "emotion");
     for (int which = 0; which < 2; which++)
         if (s->examples->from[which].store)
             UT_TRY(search_store(s, which, first, n, err));
     for (size_t i = 0; i < n; i++)
-        UT_TRY(choose(s, i, out + (first + i) * s->k, &found[first + i], err));
+        UT_TRY(choose(s, i, &out[first + i], err));
     return UT_OK;
 }
 
-ut_status ut_examples_nearest(const void *examples, ut_conversation *c, bool text, bool voice,
-                              size_t k, ut_example *out, size_t *found, ut_error *err)
+ut_status ut_examples_recall(const void *examples, ut_conversation *c, bool text, bool voice,
+                             size_t k, ut_recalled *out, ut_error *err)
 {
     if (k > MOST)
         k = MOST;
@@ -243,12 +313,11 @@ ut_status ut_examples_nearest(const void *examples, ut_conversation *c, bool tex
                 .text = text,
                 .voice = voice,
                 .k = k,
-                .wide = k * WIDER,
                 .arena = ut_arena_create(0)};
     ut_status status = s.arena ? UT_OK : ut_fail_memory(err, "emotion");
     for (size_t i = 0; i < c->utterance_count && status == UT_OK; i += BATCH) {
         size_t n = c->utterance_count - i < BATCH ? c->utterance_count - i : BATCH;
-        status = search_batch(&s, i, n, out, found, err);
+        status = search_batch(&s, i, n, out, err);
     }
     ut_arena_destroy(s.arena);
     return status;

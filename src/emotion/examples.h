@@ -33,8 +33,9 @@ UT_MUST_CHECK ut_status ut_examples_open(const ut_examples_from *from, ut_exampl
                                          ut_error *err);
 void ut_examples_close(ut_examples *examples); /* NULL is fine */
 
-/* Takes a knowledge base of this space too, and closes it in the end. */
-void ut_examples_add_store(ut_examples *examples, ut_store *store, const ut_combined *space);
+/* Takes a knowledge base of this space too, and closes it in the end (also when this fails). */
+UT_MUST_CHECK ut_status ut_examples_add_store(ut_examples *examples, ut_store *store,
+                                              const ut_combined *space, ut_error *err);
 
 /* Examples that come with the program. */
 size_t ut_examples_count(const ut_examples *examples);
@@ -43,14 +44,19 @@ size_t ut_examples_count(const ut_examples *examples);
  * same recording under another name is known as the same, or else its id. */
 const char *ut_examples_conversation(const ut_conversation *c);
 
-/* For each utterance the at most `k` nearest labelled examples, nearest first, into
- * out[utterances * k], found[i] of them (k at most 64): by what was said (`text`), how it sounded
- * (`voice`), or both. None of this very conversation; each text once; at most two of any one
- * conversation, so that a single talk does not outvote the rest. ut_example.distance is 1 - cosine
- * over the parts that both have. Strings come from the conversation's arena. `examples` is a
- * ut_examples: fits ut_judge_models.nearest. */
-UT_MUST_CHECK ut_status ut_examples_nearest(const void *examples, ut_conversation *c, bool text,
-                                            bool voice, size_t k, ut_example *out, size_t *found,
-                                            ut_error *err);
+/* What examples say of an utterance. */
+typedef struct ut_recalled {
+    ut_example *examples; /* evidence to show, nearest first */
+    size_t count;         /* 0: there is none, and no opinion */
+    float opinion[UT_EMOTIONS];
+} ut_recalled;
+
+/* What comes to mind of each utterance, into out[utterances]: by what was said (`text`), how it
+ * sounded (`voice`), or both. Nothing of this very conversation. All the nearest vote; the at most
+ * `k` (64 at most) shown as evidence, nearest first, are each text once and at most two of any one
+ * conversation. ut_example.distance is as ut_combined_distance(). Strings come from the
+ * conversation's arena. `examples` is a ut_examples: fits ut_judge_models.recall. */
+UT_MUST_CHECK ut_status ut_examples_recall(const void *examples, ut_conversation *c, bool text,
+                                           bool voice, size_t k, ut_recalled *out, ut_error *err);
 
 #endif

@@ -8,8 +8,8 @@ static const float talk_prior[UT_EMOTIONS] = {0.08f, 0.12f, 0.10f, 0.60f, 0.10f}
 static const float flat_prior[UT_EMOTIONS] = {0.2f, 0.2f, 0.2f, 0.2f, 0.2f};
 
 /* Fitted by tools/train/fusion.py (docs/evaluation.md has the scores). */
-static const float belief[UT_EXPERTS] = {1.3f, 1.0f, 1.955f, 0.632f, 1.0f};
-/* The weight that text, context and retrieval share. */
+static const float belief[UT_EXPERTS] = {1.3f, 1.0f, 1.955f, 0.3f, 1.0f};
+/* The weight that text and context, which read the same words, share. */
 static const float words_weight = 1.15f;
 /* No expert has a veto: each may be wrong outright, so a part of its opinion is its prior. */
 static const float doubt[UT_EXPERTS] = {0.13f, 0.06f, 0.06f, 0.06f, 0.15f};
@@ -19,7 +19,7 @@ static const float stand_in = 0.8f;
 
 static bool reads_words(int expert)
 {
-    return expert == UT_EXPERT_TEXT || expert == UT_EXPERT_CONTEXT || expert == UT_EXPERT_RETRIEVAL;
+    return expert == UT_EXPERT_TEXT || expert == UT_EXPERT_CONTEXT;
 }
 
 const float *ut_expert_prior(ut_expert expert)

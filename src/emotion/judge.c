@@ -10,7 +10,7 @@
 #include "emotion/explain.h"
 #include "emotion/fusion.h"
 
-enum { NEIGHBOURS = 5 };
+enum { EVIDENCE = 5 }; /* labelled examples shown for an utterance */
 
 typedef struct judging {
     const ut_judge_models *models;
@@ -20,9 +20,8 @@ typedef struct judging {
     bool *read;             /* which utterances have one */
     float *baselines;       /* [speakers, voice_dim] */
     size_t *baseline_counts;
-    ut_example *examples; /* [utterances, NEIGHBOURS] */
-    size_t *found;        /* [utterances] how many; NULL: nothing was asked for */
-    float trust;          /* in the language model */
+    ut_recalled *recalled; /* [utterances] */
+    float trust;           /* in the language model */
 } judging;
 
 ut_judge_options ut_judge_defaults(void)
@@ -48,41 +47,19 @@ static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
     o->present = true;
 }
 
-/* Votes of the nearest examples, each by exp(-distance / 0.1): a tenth of cosine distance is what
- * parts a paraphrase from a sentence on the same subject. */
-static void vote(const ut_emotion *e, ut_opinion *o)
-{
-    float votes[UT_EMOTIONS];
-    float total = 0.5f;
-    for (int i = 0; i < UT_EMOTIONS; i++)
-        votes[i] = 0.1f;
-    for (size_t i = 0; i < e->example_count; i++) {
-        float one = expf((e->examples[0].distance - e->examples[i].distance) / 0.1f);
-        votes[e->examples[i].label] += one;
-        total += one;
-    }
-    for (int i = 0; i < UT_EMOTIONS; i++)
-        o->probabilities[i] = votes[i] / total;
-    o->present = e->example_count > 0;
-}
-
 /* Finds the examples near to every utterance. A knowledge base that does not answer costs its vote
  * and is noted; the analysis goes on. */
-static ut_status recall(judging *j, ut_error *err)
+static ut_status recall(judging *j)
 {
     const ut_judge_models *m = j->models;
     ut_conversation *c = j->c;
-    if (!m->nearest || !j->options->retrieval)
+    if (!m->recall || !j->options->retrieval)
         return UT_OK;
     ut_error failure;
-    j->examples = UT_ARENA_NEW(c->arena, ut_example, c->utterance_count * NEIGHBOURS + 1);
-    j->found = calloc(c->utterance_count + 1, sizeof *j->found);
-    if (!j->examples || !j->found)
-        return ut_fail_memory(err, "emotion");
-    if (m->nearest(m->examples, c, j->options->text, j->options->audio, NEIGHBOURS, j->examples,
-                   j->found, &failure) == UT_OK)
+    if (m->recall(m->examples, c, j->options->text, j->options->audio, EVIDENCE, j->recalled,
+                  &failure) == UT_OK)
         return UT_OK;
-    memset(j->found, 0, c->utterance_count * sizeof *j->found);
+    memset(j->recalled, 0, c->utterance_count * sizeof *j->recalled);
     return ut_conversation_add_note(c, "no labelled example had a vote: %s", failure.message);
 }
 
@@ -118,11 +95,12 @@ static ut_status ask_one(const judging *j, size_t index, ut_error *err)
                                           index, context->probabilities, err));
         context->present = true;
     }
-    if (j->found && j->found[index]) {
-        e->examples = j->examples + index * NEIGHBOURS;
-        e->example_count = j->found[index];
-        vote(e, &e->opinions[UT_EXPERT_RETRIEVAL]);
-    }
+    const ut_recalled *recalled = &j->recalled[index];
+    ut_opinion *retrieval = &e->opinions[UT_EXPERT_RETRIEVAL];
+    retrieval->present = recalled->count > 0;
+    memcpy(retrieval->probabilities, recalled->opinion, sizeof retrieval->probabilities);
+    e->examples = recalled->examples;
+    e->example_count = recalled->count;
     return UT_OK;
 }
 
@@ -189,8 +167,9 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     j.read = calloc(n, sizeof *j.read);
     j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
     j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
+    j.recalled = calloc(n, sizeof *j.recalled);
     ut_status status = UT_OK;
-    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts)
+    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts || !j.recalled)
         status = ut_fail_memory(err, "emotion");
     for (size_t s = 0; status == UT_OK && models->hear && s < c->speaker_count; s++)
         j.baseline_counts[s] = ut_baseline_voice(c, (int)s, models->voice_model, models->voice_dim,
@@ -198,7 +177,7 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     if (status == UT_OK)
         status = read_all(&j, err);
     if (status == UT_OK)
-        status = recall(&j, err);
+        status = recall(&j);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         status = ask_one(&j, i, err);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
@@ -210,7 +189,7 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
             decide_one(&j, i);
     if (status == UT_OK && options->explain)
         status = explain_all(&j, err);
-    free(j.found);
+    free(j.recalled);
     free(j.read);
     free(j.turns);
     free(j.baselines);

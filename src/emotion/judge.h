@@ -9,6 +9,7 @@
 
 #include "conversation/conversation.h"
 #include "emotion/baseline.h"
+#include "emotion/examples.h"
 #include "models/emotion_text/emotion_text.h"
 
 /* Makes the sentence vector of a text with the encoder in use. */
@@ -30,11 +31,10 @@ typedef struct ut_judge_models {
     ut_judge_embed embed;
     void *embed_context;
 
-    /* For each utterance the labelled examples nearest by what was said and how it sounded, at
-     * most `k`, into out[utterances * k], found[i] of them; strings come from c->arena. */
+    /* What labelled examples say of each utterance, into out[utterances] (ut_examples_recall()). */
     const void *examples;
-    ut_status (*nearest)(const void *examples, ut_conversation *c, bool text, bool voice, size_t k,
-                         ut_example *out, size_t *found, ut_error *err);
+    ut_status (*recall)(const void *examples, ut_conversation *c, bool text, bool voice, size_t k,
+                        ut_recalled *out, ut_error *err);
 
     /* Asked last, when every utterance has its base decision: writes the language model's opinions
      * where it wants them heard, and how far to believe it, 0 .. 1 (emotion/refine.h). */

@@ -105,7 +105,7 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
                               .embed_context = (void *)(uintptr_t)e};
     if (e->examples) {
         models.examples = e->examples;
-        models.nearest = ut_examples_nearest;
+        models.recall = ut_examples_recall;
     }
     if (e->refiner && e->options.modalities & UT_MODALITY_TEXT) {
         models.refine_context = (void *)(uintptr_t)step;

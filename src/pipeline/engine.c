@@ -349,8 +349,7 @@ static ut_status open_store(ut_engine *e, ut_error *err)
         return status;
     }
     e->store = store; /* closed with the examples */
-    ut_examples_add_store(e->examples, store, &space);
-    return UT_OK;
+    return ut_examples_add_store(e->examples, store, &space, err);
 }
 
 static ut_status open_examples(ut_engine *e, ut_error *err)

@@ -98,12 +98,14 @@ static void spare_the_encoder(void **state)
     ut_utterance said = {.speaker = -1, .text_embedding = {"minilm", vector, DIM}};
     ut_conversation c = {.arena = ut_arena_create(0), .id = "c", .utterances = &said};
     c.utterance_count = 1;
-    ut_example nearest[2];
-    size_t found;
+    ut_recalled recalled;
     ut_error err;
-    assert_int_equal(ut_examples_nearest(examples, &c, true, false, 2, nearest, &found, &err),
-                     UT_OK);
-    assert_int_equal(found, 2);
+    assert_int_equal(ut_examples_recall(examples, &c, true, false, 2, &recalled, &err), UT_OK);
+    assert_int_equal(recalled.count, 2);
+    const ut_example *nearest = recalled.examples;
+    assert_int_equal(nearest[0].label, UT_SAD);
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        assert_true(recalled.opinion[i] > 0 && recalled.opinion[i] <= recalled.opinion[UT_SAD]);
     assert_string_equal(nearest[0].text,
                         "I just can't stop thinking about her, the house is so quiet now.");
     assert_near(nearest[0].distance, 0, 1e-5);
