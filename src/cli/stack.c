@@ -98,7 +98,7 @@ static int show(const char *only, bool active_only)
     {
         if (wanted && strcmp(wanted, name) != 0)
             continue;
-        print_stack(name, stack, strcmp(name, active) == 0);
+        print_stack(name, stack, active && strcmp(name, active) == 0);
         found = true;
     }
     json_decref(all);

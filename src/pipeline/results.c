@@ -25,13 +25,17 @@ char *ut_results_path(const ut_results *r, const char *name)
 ut_status ut_results_prepare(const ut_results *r, ut_error *err)
 {
     char *folder = ut_path_join(r->output_dir, r->id);
-    if (!folder)
-        return ut_fail_memory(err, "results");
-    ut_status status = ut_file_make_dirs(folder, err);
-    if (status == UT_OK)
-        ut_file_sweep(folder);
+    ut_status status = folder ? ut_file_make_dirs(folder, err) : ut_fail_memory(err, "results");
     free(folder);
     return status;
+}
+
+void ut_results_sweep(const ut_results *r)
+{
+    char *folder = ut_path_join(r->output_dir, r->id);
+    if (folder)
+        ut_file_sweep(folder);
+    free(folder);
 }
 
 static ut_status write_in(ut_results *r, const char *name, const void *data, size_t length,

@@ -17,8 +17,10 @@ typedef struct ut_results {
 /* <output_dir>/<id>/<name> (free()), NULL when out of memory. */
 char *ut_results_path(const ut_results *r, const char *name);
 
-/* Makes the folder and removes what a killed run left half written in it. */
+/* Makes the folder. */
 UT_MUST_CHECK ut_status ut_results_prepare(const ut_results *r, ut_error *err);
+/* Removes what a killed run left half written in it. */
+void ut_results_sweep(const ut_results *r);
 
 /* conversation.json: `text` as it is. */
 UT_MUST_CHECK ut_status ut_results_write_document(ut_results *r, const char *text, size_t length,

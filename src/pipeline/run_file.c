@@ -359,6 +359,7 @@ static ut_status settle(job *j, ut_error *err)
     ut_step_input inputs[] = {{"document", j->made[run->last]}, {audio ? "audio" : NULL, ""}};
     json_t *files = NULL;
     ut_cache_key(&run->plan, UT_STAGE_REPORT, inputs, 2, key);
+    ut_results_sweep(&r);
     bool done = r.written && run->reuse_before > (int)run->first &&
                 known_files(j, key, listed, &files) == UT_OK && is_intact(j, &r, files);
     ut_status status = UT_OK;
