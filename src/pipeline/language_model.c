@@ -81,7 +81,7 @@ ut_status ut_language_model_open(ut_engine *e, ut_error *err)
                            .gate = always ? UT_REFINE_ALWAYS : UT_REFINE_AUTO,
                            .redact = o->redact,
                            .per_minute = o->llm_rate,
-        .seconds = o->llm_timeout};
+                           .seconds = o->llm_timeout};
     if (!r.url || (key && !r.key))
         return ut_fail_memory(err, "engine");
     UT_TRY(read_budget(o->llm_budget, &r, err));
