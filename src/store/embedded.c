@@ -253,7 +253,7 @@ static void close_embedded(void *self)
     for (int i = 0; i < UT_ST_STATEMENTS; i++)
         sqlite3_finalize(e->statements[i]);
     sqlite3_close(e->db);
-    ut_embedded_forget(e);
+    ut_image_forget(e);
     ut_basis_forget(e);
     pthread_mutex_destroy(&e->lock);
     free(e->model);

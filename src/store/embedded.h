@@ -42,6 +42,10 @@ enum {
 typedef struct ut_image {
     void **blocks; /* [count], by number */
     size_t count, room;
+    void **slabs; /* what they lie in */
+    size_t slab_count, slab_room;
+    uint8_t *next; /* room for `left` more */
+    size_t left;
     int64_t seen;    /* the last change that is in it */
     int64_t version; /* SQLite's data_version then: others' commits change it */
     bool stale;      /* this handle changed something */
@@ -96,7 +100,6 @@ ut_status ut_embedded_get(ut_embedded *e, const char *id, ut_arena *arena, ut_st
 ut_status ut_embedded_each(ut_embedded *e, ut_store_visit visit, void *context, ut_error *err);
 ut_status ut_embedded_nearest(ut_embedded *e, const ut_store_query *query, ut_arena *arena,
                               ut_store_hit *hits, size_t *found, ut_error *err);
-void ut_embedded_forget(ut_embedded *e); /* frees the image */
 
 /* Reads the item columns of a row (UT_EMBEDDED_ITEM, the first ones); strings belong to the row.
  * `vector` NULL or [dim]. */

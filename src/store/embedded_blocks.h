@@ -89,6 +89,13 @@ void ut_basis_turn(const ut_embedded *e, const float *vectors, size_t count, flo
  * first, and again whenever there are many times more. Within a write transaction. */
 UT_MUST_CHECK ut_status ut_basis_renew(ut_embedded *e, int64_t change, ut_error *err);
 
+/* ---- embedded_image.c ---- */
+
+/* Begins a transaction that reads; ut_image_refresh() then brings the image up to its snapshot. */
+UT_MUST_CHECK ut_status ut_image_begin(ut_embedded *e, ut_error *err);
+UT_MUST_CHECK ut_status ut_image_refresh(ut_embedded *e, ut_error *err);
+void ut_image_forget(ut_embedded *e);
+
 /* ---- embedded_writer.c ---- */
 
 /* Changes of blocks within one write transaction: one block at a time is held and written when

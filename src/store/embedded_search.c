@@ -15,85 +15,9 @@
 #include "nn/ops.h"
 #include "store/embedded_blocks.h"
 
-enum { TILE = 64, CACHE_LINE = 64, KEPT_AT_FIRST = 4096 };
+enum { TILE = 64, KEPT_AT_FIRST = 4096 };
 
 static const float SCALE_LEAST = 1e-20f; /* may be divided by; what is below it tells nothing */
-
-/* ------------------------------------------------------------------ the blocks in memory */
-
-void ut_embedded_forget(ut_embedded *e)
-{
-    for (size_t i = 0; i < e->image.count; i++)
-        free(e->image.blocks[i]);
-    free(e->image.blocks);
-    e->image = (ut_image){0};
-}
-
-/* Room for a block of any shape: a basis pads both of its parts. */
-static void *new_block(const ut_embedded *e)
-{
-    ut_shape shape = ut_shape_of(e->dim, &(ut_basis){0});
-    size_t room = shape.bytes + shape.slots * UT_PANEL_STEP;
-    room = (room + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    void *bytes = aligned_alloc(CACHE_LINE, room);
-    if (bytes)
-        memset(bytes, 0, room);
-    return bytes;
-}
-
-static ut_status load_block(ut_embedded *e, int64_t number, ut_error *err)
-{
-    ut_image *image = &e->image;
-    ut_shape shape = ut_shape_of(e->dim, &e->basis);
-    if (number < 0 || (uint64_t)number > image->count) /* blocks are numbered without gaps */
-        return ut_embedded_damaged(e, err);
-    if ((size_t)number == image->count) {
-        void *bytes = NULL;
-        if (!ut_grow(&image->blocks, &image->room, image->count + 1, sizeof *image->blocks) ||
-            !(bytes = new_block(e)))
-            return ut_fail_memory(err, "store");
-        image->blocks[image->count++] = bytes;
-    }
-    void *bytes = image->blocks[number];
-    UT_TRY(ut_block_read(e, &shape, number, bytes, err));
-    ut_block block = ut_block_view(bytes, &shape);
-    for (size_t i = 0; i < *block.used; i++) {
-        image->error_most = fmaxf(image->error_most, block.error[i]);
-        image->length_most = fmaxf(image->length_most, block.length[i]);
-    }
-    return UT_OK;
-}
-
-/* Brings the image up to the snapshot of the transaction that is open. */
-static ut_status refresh(ut_embedded *e, ut_error *err)
-{
-    ut_image *image = &e->image;
-    int64_t version = 0;
-    int64_t last = 0;
-    int rc = ut_embedded_number(e, UT_ST_VERSION, &version);
-    if (rc == SQLITE_OK && version == image->version && !image->stale)
-        return UT_OK;
-    if (rc == SQLITE_OK)
-        rc = ut_embedded_number(e, UT_ST_LAST_CHANGE, &last);
-    if (rc == SQLITE_OK) /* a new one has turned all blocks, which are then all read again */
-        UT_TRY(ut_basis_refresh(e, err));
-    sqlite3_stmt *row = rc == SQLITE_OK ? ut_embedded_statement(e, UT_ST_CHANGED, &rc) : NULL;
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(row, 1, image->seen);
-    if (rc != SQLITE_OK)
-        return ut_embedded_fail(e, rc, err);
-    while ((rc = sqlite3_step(row)) == SQLITE_ROW)
-        UT_TRY(load_block(e, sqlite3_column_int64(row, 0), err));
-    sqlite3_reset(row);
-    if (rc != SQLITE_DONE)
-        return ut_embedded_fail(e, rc, err);
-    image->seen = last;
-    image->version = version;
-    image->stale = false;
-    return UT_OK;
-}
-
-/* ------------------------------------------------------------------ the search */
 
 /* The filter in keys; -1: any. */
 typedef struct keyed {
@@ -385,7 +309,7 @@ static ut_status search_tiles(search *x, ut_store_hit *hits, size_t *found, ut_e
 static ut_status run(search *x, ut_store_hit *hits, size_t *found, ut_error *err)
 {
     ut_embedded *e = x->e;
-    UT_TRY(refresh(e, err));
+    UT_TRY(ut_image_refresh(e, err));
     UT_TRY(resolve(e, &x->query->filter, &x->filter, err));
     if (x->filter.none)
         return UT_OK;
@@ -414,9 +338,7 @@ static ut_status run(search *x, ut_store_hit *hits, size_t *found, ut_error *err
 ut_status ut_embedded_nearest(ut_embedded *e, const ut_store_query *query, ut_arena *arena,
                               ut_store_hit *hits, size_t *found, ut_error *err)
 {
-    int rc = ut_embedded_run(e, UT_ST_BEGIN_READ);
-    if (rc != SQLITE_OK)
-        return ut_embedded_fail(e, rc, err);
+    UT_TRY(ut_image_begin(e, err));
     search x = {.e = e, .query = query, .kernels = ut_kernels_i8_get(), .arena = arena};
     ut_status status = run(&x, hits, found, err);
     ut_embedded_reset(e);
