@@ -248,7 +248,8 @@ static ut_status take(search *x, const ut_store_item *item, float distance, ut_s
 static ut_status rank(search *x, seeker *s, ut_store_hit *hits, size_t *found, ut_error *err)
 {
     drop_useless(s, x->query->k);
-    qsort(s->kept, s->count, sizeof *s->kept, by_bound);
+    if (s->count > 1) /* none were kept where nothing passed: no array either */
+        qsort(s->kept, s->count, sizeof *s->kept, by_bound);
     for (size_t i = 0; i < s->count; i++) {
         ut_store_item item;
         size_t k = x->query->k;

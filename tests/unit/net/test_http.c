@@ -108,12 +108,14 @@ static void call_often(void *context, size_t index, int worker)
 {
     (void)worker;
     bool *fine = context;
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/threads", port);
     ut_buf own;
     ut_buf_init(&own, 0);
     fine[index] = true;
     for (int i = 0; i < 25; i++) {
         long got;
-        ut_http_request request = {.url = url_of("/threads"), .tries = 2};
+        ut_http_request request = {.url = url, .tries = 2};
         ut_buf_clear(&own);
         fine[index] &= ut_http_fetch(client, &request, &own, &got, NULL) == UT_OK && got == 200;
     }
