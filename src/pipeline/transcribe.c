@@ -23,7 +23,15 @@ const char ut_note_voice_only[] =
     "no recogniser is installed or wanted: this is who spoke, when, and how they sounded, from the "
     "voice alone; `undertone models pull standard` brings one";
 
-enum { BLOCK = UT_RATE, WINDOW_MOST = 30 * UT_RATE, ENCODER_FRAMES_A_SECOND = 50 };
+enum {
+    BLOCK = UT_RATE,
+    WINDOW_MOST = 30 * UT_RATE,
+    ENCODER_FRAMES_A_SECOND = 50,
+    LANGUAGE_WINDOWS = 5 /* asked for the language when the first is not sure of it */
+};
+
+/* faster-whisper's threshold. */
+static const float SURE_LANGUAGE = 0.5f;
 
 /* One signal with its speech and its turns: the mix, or a channel. */
 typedef struct lane {
@@ -43,8 +51,8 @@ typedef struct transcribing {
     ut_utterance *found; /* on the heap while it grows */
     size_t count, capacity;
     int speakers;
-    double seconds; /* of the recording, as decoded */
-    char language[16];
+    double seconds;     /* of the recording, as decoded */
+    char language[8];   /* "": not known yet */
     double done, share; /* progress before, and of, the lane at work */
 } transcribing;
 
@@ -195,12 +203,50 @@ static bool is_cancelled(void *cancelled)
     return cancelled && atomic_load((atomic_bool *)cancelled);
 }
 
+/* The samples of a window. */
+static ut_status read_window(ut_stream *stream, const ut_segment *window, const float **pcm,
+                             size_t *n, ut_error *err)
+{
+    size_t from = (size_t)llround(window->start * UT_RATE);
+    size_t to = (size_t)llround(window->end * UT_RATE);
+    if (to > from + WINDOW_MOST)
+        to = from + WINDOW_MOST;
+    return ut_stream_window(stream, from, to, pcm, n, err);
+}
+
+/* The language that windows from all over the lane agree on. */
+static ut_status elect_language(transcribing *t, const lane *l, ut_recognizer_session *session,
+                                ut_error *err)
+{
+    size_t voters = l->window_count < LANGUAGE_WINDOWS ? l->window_count : LANGUAGE_WINDOWS;
+    ut_language_votes votes = {.weight = 0};
+    ut_stream stream;
+    UT_TRY(ut_stream_open(&stream, t->input->path, l->channel, err));
+    ut_status status = UT_OK;
+    for (size_t i = 0; i < voters && status == UT_OK; i++) {
+        size_t at = voters > 1 ? i * (l->window_count - 1) / (voters - 1) : 0;
+        const float *pcm;
+        size_t n;
+        status = ut_step_check(t->step, err);
+        if (status == UT_OK)
+            status = read_window(&stream, &l->windows[at], &pcm, &n, err);
+        if (status == UT_OK && n)
+            status = ut_recognize_language(session, pcm, n, &votes, err);
+    }
+    ut_stream_close(&stream);
+    float share;
+    if (status == UT_OK)
+        ut_language_elect(t->engine->recognizer, &votes, t->language, &share);
+    return status;
+}
+
 static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_session *session,
                                   const ut_segment *window, const float *pcm, float *level,
                                   size_t n, float *scratch, ut_error *err)
 {
     ut_recognize_options options = ut_recognize_defaults();
     options.language = t->language[0] ? t->language : NULL;
+    options.sure_language = SURE_LANGUAGE;
     options.initial_prompt = t->engine->options.initial_prompt;
     options.beam = t->engine->options.beam_size;
     options.cancelled = is_cancelled;
@@ -211,9 +257,15 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_
         level[i] = pcm[i] * gain;
     ut_recognition r;
     UT_TRY(ut_recognize(session, level, n, &options, t->c->arena, &r, err));
-    /* The first window that is sure of its language decides for the recording. */
-    if (!t->language[0] && r.word_count && r.language_probability >= 0.5f)
-        snprintf(t->language, sizeof t->language, "%s", r.language);
+    /* The first window that is sure of its language decides for the recording; one that is not asks
+     * others. */
+    if (r.language_probability < SURE_LANGUAGE) {
+        UT_TRY(elect_language(t, l, session, err));
+        options.language = t->language;
+        UT_TRY(ut_recognize(session, level, n, &options, t->c->arena, &r, err));
+    } else if (!t->language[0] && r.word_count) {
+        memcpy(t->language, r.language, sizeof r.language);
+    }
     for (size_t i = 0; i < r.word_count; i++) {
         r.words[i].start = fmin(r.words[i].start + window->start, t->seconds);
         r.words[i].end = fmin(r.words[i].end + window->start, t->seconds);
@@ -226,7 +278,7 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_
     ut_utterance *utterances;
     size_t count;
     UT_TRY(ut_utterances_from_words(t->c->arena, r.words, r.word_count, turns, turn_count, &cut,
-                                    ut_language_is_spaced(t->language), &utterances, &count, err));
+                                    ut_language_is_spaced(r.language), &utterances, &count, err));
     for (size_t i = 0; i < count && l->speaker >= 0; i++)
         utterances[i].speaker = l->speaker;
     UT_TRY(pool_voices(t, session, window->start, utterances, count, scratch, err));
@@ -247,15 +299,11 @@ static ut_status second_pass(transcribing *t, const lane *l, ut_error *err)
         status = ut_recognizer_session_create(t->engine->recognizer, &session, err);
     for (size_t i = 0; i < l->window_count && status == UT_OK; i++) {
         const ut_segment *w = &l->windows[i];
-        size_t from = (size_t)llround(w->start * UT_RATE);
-        size_t to = (size_t)llround(w->end * UT_RATE);
-        if (to > from + WINDOW_MOST)
-            to = from + WINDOW_MOST;
         const float *pcm;
         size_t n;
         status = ut_step_check(t->step, err);
         if (status == UT_OK)
-            status = ut_stream_window(&stream, from, to, &pcm, &n, err);
+            status = read_window(&stream, w, &pcm, &n, err);
         if (status == UT_OK && n)
             status = recognise_window(t, l, session, w, pcm, level, n, scratch, err);
         report(t, 0.3 + 0.7 * (double)(i + 1) / (double)l->window_count);

@@ -113,8 +113,9 @@ const ut_whisper_state *ut_recognizer_state(const ut_recognizer_session *s)
     return s->state;
 }
 
-/* The logits behind the start token: languages, and the probability that nothing is said. */
-static float hear_start(ut_recognizer_session *s, char language[8], float *probability)
+/* The logits behind the start token: how surely each language is spoken, and, returned, the
+ * probability that nothing is said. */
+static float hear_start(ut_recognizer_session *s, float languages[UT_MOST_LANGUAGES])
 {
     static const uint8_t history[1] = {0};
     const ut_whisper_tokens *t = ut_whisper_get_tokens(s->model);
@@ -122,23 +123,41 @@ static float hear_start(ut_recognizer_session *s, char language[8], float *proba
     const ut_whisper_row row = {t->start, 0, history};
     ut_whisper_decode(s->state, &row, 1, 1, s->logits);
     float silence = expf(s->logits[t->no_speech] - ut_log_sum_exp(s->logits, vocabulary));
-    memcpy(language, "en", 3);
-    *probability = 1.0f;
     if (t->multilingual) {
-        const float *logits = s->logits + t->language;
-        int best = 0;
-        for (int i = 1; i < t->languages; i++)
-            if (logits[i] > logits[best])
-                best = i;
-        *probability = expf(logits[best] - ut_log_sum_exp(logits, (size_t)t->languages));
-        size_t length;
-        const char *name = ut_bpe_token(ut_whisper_bpe(s->model), t->language + best, &length);
-        if (length > 4 && length < 12) {
-            memcpy(language, name + 2, length - 4);
-            language[length - 4] = 0;
-        }
+        memcpy(languages, s->logits + t->language, (size_t)t->languages * sizeof *languages);
+        ut_softmax(languages, t->languages, 1, t->languages);
+    } else {
+        languages[0] = 1.0f;
     }
     return silence;
+}
+
+static void vote(const ut_whisper *model, ut_language_votes *votes, const float *languages,
+                 float silence)
+{
+    const ut_whisper_tokens *t = ut_whisper_get_tokens(model);
+    double weight = 1.0 - (double)silence;
+    for (int i = 0; i < (t->multilingual ? t->languages : 1); i++)
+        votes->sums[i] += weight * (double)languages[i];
+    votes->weight += weight;
+}
+
+void ut_language_elect(const ut_recognizer *recognizer, const ut_language_votes *votes,
+                       char language[8], float *share)
+{
+    const ut_whisper_tokens *t = ut_whisper_get_tokens(recognizer->model);
+    int best = 0;
+    for (int i = 1; t->multilingual && i < t->languages; i++)
+        if (votes->sums[i] > votes->sums[best])
+            best = i;
+    *share = votes->weight > 0.0 ? (float)(votes->sums[best] / votes->weight) : 0.0f;
+    memcpy(language, "en", 3);
+    size_t length = 0;
+    const char *name = ut_bpe_token(ut_whisper_bpe(recognizer->model), t->language + best, &length);
+    if (t->multilingual && length > 4 && length < 12) { /* "<|en|>" */
+        memcpy(language, name + 2, length - 4);
+        language[length - 4] = 0;
+    }
 }
 
 /* What came before, as openai-whisper's initial prompt: the last tokens of it that leave room. */
@@ -263,14 +282,20 @@ ut_status ut_recognize(ut_recognizer_session *s, const float *pcm, size_t n,
     if (n > UT_WHISPER_SAMPLES)
         n = UT_WHISPER_SAMPLES;
     double seconds = (double)n / UT_WHISPER_RATE;
+    float languages[UT_MOST_LANGUAGES];
+    ut_language_votes votes = {.weight = 0.0};
     ut_whisper_encode(s->state, pcm, n);
-    result->no_speech = hear_start(s, result->language, &result->language_probability);
+    result->no_speech = hear_start(s, languages);
+    vote(s->model, &votes, languages, 0.0f);
+    ut_language_elect(s->recognizer, &votes, result->language, &result->language_probability);
     if (options->language) {
         size_t length = strlen(options->language);
         if (length < sizeof result->language)
             memcpy(result->language, options->language, length + 1);
         result->language_probability = 1.0f;
     }
+    if (result->language_probability < options->sure_language)
+        return UT_OK;
     UT_TRY(write_prompt(s, options, options->language ? options->language : result->language, err));
     UT_TRY(decode(s, options, arena, result, err));
     if (s->best.count == 0)
@@ -279,11 +304,13 @@ ut_status ut_recognize(ut_recognizer_session *s, const float *pcm, size_t n,
 }
 
 ut_status ut_recognize_language(ut_recognizer_session *s, const float *pcm, size_t n,
-                                char language[8], float *probability, ut_error *err)
+                                ut_language_votes *votes, ut_error *err)
 {
+    float languages[UT_MOST_LANGUAGES];
     if (n == 0)
         return ut_fail(err, UT_ERR_USAGE, "recognize", "a language needs samples to be heard in");
     ut_whisper_encode(s->state, pcm, n);
-    (void)hear_start(s, language, probability);
+    float silence = hear_start(s, languages);
+    vote(s->model, votes, languages, silence);
     return UT_OK;
 }

@@ -21,6 +21,7 @@ typedef struct ut_recognizer_session ut_recognizer_session;
 
 typedef struct ut_recognize_options {
     const char *language;             /* "en"; NULL: detect in this window */
+    float sure_language;              /* a window less sure of its language is not decoded */
     const char *initial_prompt;       /* text as if it came before: names, terms; NULL: none */
     int beam;                         /* 1 (greedy) .. UT_WHISPER_ROWS */
     int temperatures;                 /* tries: 0, 0.2 ... 1.0; 1 turns the fallback off */
@@ -33,7 +34,7 @@ typedef struct ut_recognize_options {
     void *context;
 } ut_recognize_options;
 
-/* NULL, NULL, 5, 6, 2.4, -1.0, 0.6, false, true, NULL, NULL. */
+/* NULL, 0, NULL, 5, 6, 2.4, -1.0, 0.6, false, true, NULL, NULL. */
 ut_recognize_options ut_recognize_defaults(void);
 
 typedef struct ut_recognition {
@@ -69,10 +70,21 @@ UT_MUST_CHECK ut_status ut_recognize(ut_recognizer_session *session, const float
                                      const ut_recognize_options *options, ut_arena *arena,
                                      ut_recognition *result, ut_error *err);
 
-/* The language of a window and its probability ("en" and 1 from an English-only model). */
+/* What several windows of a recording say of its language, when the first is not sure: the mean of
+ * their probabilities, each weighed by how surely it is speech. Start from zeros. */
+enum { UT_MOST_LANGUAGES = 256 };
+typedef struct ut_language_votes {
+    double sums[UT_MOST_LANGUAGES];
+    double weight;
+} ut_language_votes;
+
+/* Hears a window (as ut_recognize does) and adds its vote. */
 UT_MUST_CHECK ut_status ut_recognize_language(ut_recognizer_session *session, const float *pcm,
-                                              size_t n, char language[8], float *probability,
-                                              ut_error *err);
+                                              size_t n, ut_language_votes *votes, ut_error *err);
+/* The language with most votes, and its share of them ("en" and 1 from an English-only model; share
+ * 0 where nothing has voted). */
+void ut_language_elect(const ut_recognizer *recognizer, const ut_language_votes *votes,
+                       char language[8], float *share);
 
 /* Whether a language ("en") puts spaces between words; Chinese, Japanese, Thai ... do not, and
  * every run of whole characters is a word there. */

@@ -391,11 +391,76 @@ static void test_initial_prompt(void **unused)
     }
 }
 
+/* Windows told apart by their loudness: what each says of silence and of the three languages. */
+static void hear_language(void *context, const int *tokens, int count, float *logits)
+{
+    (void)context;
+    (void)tokens;
+    static const float windows[][4] = {
+        {0.1f, 0.4f, 0.35f, 0.25f}, {0.2f, 0.08f, 0.9f, 0.02f}, {0.99f, 0.02f, 0.02f, 0.96f}};
+    const float *w = windows[(int)lrintf(fake.loudest * 10.0f)];
+    for (int i = 0; i < FAKE_VOCABULARY; i++)
+        logits[i] = i == FAKE_END ? 5.0f : 0.0f;
+    if (count > 1)
+        return;
+    for (int i = 0; i < FAKE_VOCABULARY; i++)
+        logits[i] = -40.0f;
+    logits[FAKE_NO_SPEECH] = logf(w[0]);
+    for (int i = 0; i < 3; i++)
+        logits[FAKE_LANGUAGE + i] = logf((1.0f - w[0]) * w[1 + i]);
+}
+
+static void test_languages(void **unused)
+{
+    (void)unused;
+    bench b = setup(hear_language, NULL);
+    ut_language_votes votes = {.weight = 0};
+    char language[8];
+    float share, pcm[3] = {0.0f, 0.1f, 0.2f};
+    ut_language_elect(b.recognizer, &votes, language, &share);
+    assert_true(share == 0.0f);
+    static const struct {
+        const char *language;
+        double share;
+    } after[] = {{"en", 0.4},
+                 {"de", (0.9 * 0.35 + 0.8 * 0.9) / 1.7},
+                 {"de", (0.9 * 0.35 + 0.8 * 0.9 + 0.01 * 0.02) / 1.71}};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ut_recognize_language(b.session, &pcm[i], 1, &votes, NULL), UT_OK);
+        ut_language_elect(b.recognizer, &votes, language, &share);
+        assert_string_equal(language, after[i].language);
+        assert_near(share, after[i].share, 1e-4);
+    }
+    ut_recognition r; /* one window by itself, and told */
+    ut_recognize_options options = ut_recognize_defaults();
+    assert_int_equal(ut_recognize(b.session, &pcm[2], 1, &options, b.arena, &r, NULL), UT_OK);
+    assert_string_equal(r.language, "fr");
+    assert_near(r.language_probability, 0.96, 1e-4);
+    int decoded = fake.decoded; /* not sure enough: nothing but the start token is decoded */
+    options.sure_language = 0.5f;
+    assert_int_equal(ut_recognize(b.session, &pcm[0], 1, &options, b.arena, &r, NULL), UT_OK);
+    assert_near(r.language_probability, 0.4, 1e-4);
+    assert_int_equal(fake.decoded, decoded + 1);
+    options.language = "de";
+    assert_int_equal(ut_recognize(b.session, &pcm[2], 1, &options, b.arena, &r, NULL), UT_OK);
+    assert_string_equal(r.language, "de");
+    assert_true(r.language_probability == 1.0f);
+    assert_int_equal(ut_recognize_language(b.session, pcm, 0, &votes, NULL), UT_ERR_USAGE);
+    fake.tokens.multilingual = false;
+    votes = (ut_language_votes){.weight = 0};
+    assert_int_equal(ut_recognize_language(b.session, &pcm[1], 1, &votes, NULL), UT_OK);
+    ut_language_elect(b.recognizer, &votes, language, &share);
+    assert_string_equal(language, "en");
+    assert_true(share == 1.0f);
+    teardown(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suppression), cmocka_unit_test(test_timestamps),
         cmocka_unit_test(test_fallback),    cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_all_paths),   cmocka_unit_test(test_initial_prompt)};
+        cmocka_unit_test(test_all_paths),   cmocka_unit_test(test_initial_prompt),
+        cmocka_unit_test(test_languages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
