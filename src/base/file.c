@@ -189,11 +189,20 @@ ut_status ut_file_write(const char *path, const void *data, size_t length, ut_er
     return status;
 }
 
+/* "<name>.XXXXXX.part" as mkostemps() fills it in; other programs use the ending, too. */
+static bool is_temporary(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t n = strlen(name);
+    const char *tail = n > 12 ? name + n - 12 : "";
+    return *tail == '.' && strspn(tail + 1, letters) == 6 && strcmp(tail + 7, ".part") == 0;
+}
+
 void ut_file_sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (strcmp(ut_path_ending(e->d_name), ".part") != 0)
+        if (!is_temporary(e->d_name))
             continue;
         int fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)

@@ -28,8 +28,8 @@ void ut_file_unmap(ut_mapping *mapping);
 UT_MUST_CHECK ut_status ut_file_write(const char *path, const void *data, size_t length,
                                       ut_error *err);
 
-/* Removes what a writer that was killed left behind in `folder` (not below it): every *.part that
- * no living writer of ut_file_write() holds. Safe beside running ones. */
+/* Removes what a writer that was killed left behind in `folder` (not below it): every
+ * *.XXXXXX.part that no living writer of ut_file_write() holds. Safe beside running ones. */
 void ut_file_sweep(const char *folder);
 
 /* Two halves of the same for writers that need a path: *temporary (free()) is a unique name beside

@@ -1,0 +1,1 @@
+"""Undertone's steps as ZenML steps: each calls the `undertone` program once."""
