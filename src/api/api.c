@@ -70,10 +70,10 @@ ut_status ut_session_analyze(ut_session *session, const char *path, ut_result **
     ut_status status = ut_steps_all(&session->step, &input, &r->c, err);
     free(id);
     if (status == UT_OK) {
-        json_t *json = ut_conversation_to_json(r->c);
-        r->json = json ? ut_json_text(json) : NULL;
-        json_decref(json);
-        status = r->json ? UT_OK : ut_fail_memory(err, "api");
+        ut_buf text;
+        ut_buf_init(&text, 0);
+        status = ut_conversation_write(r->c, UT_DOCUMENT_WHOLE, (ut_sink){ut_buf_put, &text}, err);
+        r->json = text.data;
     }
     if (status != UT_OK) {
         ut_result_destroy(r);

@@ -3,8 +3,8 @@
 #define UT_AUDIO_WRITE_H
 
 #include <stddef.h>
+#include <stdio.h>
 
-#include "base/buf.h"
 #include "undertone_status.h"
 
 typedef enum ut_wav_depth { UT_WAV_S16, UT_WAV_F32 } ut_wav_depth;
@@ -16,9 +16,10 @@ UT_MUST_CHECK ut_status ut_wav_write(const char *path, const float *pcm, size_t 
 
 /* Encodes the recording at `path` (mixed to one channel, 16 kHz) for a web page: MP3, which every
  * browser plays and which comes out the same each time (an Ogg stream carries a random serial
- * number), about 12 MB an hour; FLAC where libsndfile was built without MP3. Appends to `out`,
- * whose maximum holds: UT_ERR_LIMIT beyond it. *mime is "audio/mpeg" or "audio/flac", static. */
-UT_MUST_CHECK ut_status ut_audio_encode(const char *path, ut_buf *out, const char **mime,
+ * number), about 12 MB an hour; FLAC where libsndfile was built without MP3. Into `out`, an empty
+ * file that can be read back; UT_ERR_LIMIT beyond `most` bytes. *mime is "audio/mpeg" or
+ * "audio/flac", static. */
+UT_MUST_CHECK ut_status ut_audio_encode(const char *path, FILE *out, size_t most, const char **mime,
                                         ut_error *err);
 
 #endif

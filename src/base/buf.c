@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+
 enum { DEFAULT_MAXIMUM = 1 << 30 };
 
 void ut_buf_init(ut_buf *buf, size_t maximum)
@@ -95,6 +97,16 @@ void ut_buf_add_fixed(ut_buf *buf, double value, int decimals)
         ut_buf_addf(buf, "%s%lld.%0*lld", sign, units / scale, decimals, units % scale);
     else
         ut_buf_addf(buf, "%s%lld", sign, units);
+}
+
+ut_status ut_buf_put(void *buf, const void *bytes, size_t count, ut_error *err)
+{
+    ut_buf_add(buf, bytes, count);
+    ut_status status = ut_buf_status(buf);
+    if (status == UT_ERR_LIMIT)
+        return ut_fail(err, status, "buffer", "it would be larger than %zu bytes",
+                       ((const ut_buf *)buf)->maximum);
+    return status == UT_OK ? UT_OK : ut_fail_memory(err, "buffer");
 }
 
 ut_status ut_buf_status(const ut_buf *buf)

@@ -35,6 +35,16 @@ UT_MUST_CHECK ut_status ut_buf_status(const ut_buf *buf);
 /* The text, "" when nothing was added. Belongs to the buffer. */
 const char *ut_buf_text(const ut_buf *buf);
 
+/* Where bytes go piece by piece, so that no whole need be held: into a file (ut_output_put), a
+ * buffer (ut_buf_put). After a failure nothing more is put. */
+typedef struct ut_sink {
+    ut_status (*put)(void *context, const void *bytes, size_t count, ut_error *err);
+    void *context;
+} ut_sink;
+
+/* Appends; `buf` is a ut_buf. UT_ERR_MEMORY, UT_ERR_LIMIT. */
+UT_MUST_CHECK ut_status ut_buf_put(void *buf, const void *bytes, size_t count, ut_error *err);
+
 /* Grows *items to hold at least `need` elements of `size` bytes (doubling); false when out of
  * memory. */
 int ut_grow(void *items, size_t *capacity, size_t need, size_t size);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,129 +88,6 @@ void ut_file_unmap(ut_mapping *mapping)
     if (mapping->data)
         munmap((void *)(uintptr_t)mapping->data, mapping->length);
     *mapping = (ut_mapping){0};
-}
-
-/* A new file beside `path`, open for writing, of a unique name (free()). */
-static ut_status create_beside(const char *path, char **temporary, int *fd, ut_error *err)
-{
-    size_t length = strlen(path) + sizeof ".XXXXXX.part";
-    char *name = malloc(length);
-    if (!name)
-        return ut_fail_memory(err, "file");
-    snprintf(name, length, "%s.XXXXXX.part", path);
-    *fd = mkostemps(name, 5, O_CLOEXEC);
-    mode_t mask = umask(0);
-    umask(mask);
-    if (*fd < 0 || fchmod(*fd, 0666 & ~mask) != 0) {
-        ut_status status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
-        if (*fd >= 0) {
-            close(*fd);
-            unlink(name);
-        }
-        free(name);
-        return status;
-    }
-    *temporary = name;
-    return UT_OK;
-}
-
-ut_status ut_file_begin(const char *path, char **temporary, ut_error *err)
-{
-    int fd;
-    UT_TRY(create_beside(path, temporary, &fd, err));
-    close(fd);
-    return UT_OK;
-}
-
-void ut_file_discard(char *temporary)
-{
-    if (temporary)
-        unlink(temporary);
-    free(temporary);
-}
-
-ut_status ut_file_commit(char *temporary, const char *path, ut_error *err)
-{
-    int fd = open(temporary, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0 || rename(temporary, path) != 0) {
-        ut_status status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
-        if (fd >= 0)
-            close(fd);
-        ut_file_discard(temporary);
-        return status;
-    }
-    close(fd);
-    free(temporary);
-    return UT_OK;
-}
-
-static bool write_all(int fd, const void *data, size_t length)
-{
-    size_t put = 0;
-    while (put < length) {
-        ssize_t n = write(fd, (const char *)data + put, length - put);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        put += (size_t)n;
-    }
-    return true;
-}
-
-/* The lock tells a sweeper that the writer lives. One that came between creating and locking has
- * taken the name: then another is made. */
-static ut_status create_locked(const char *path, char **temporary, int *fd, ut_error *err)
-{
-    struct stat st;
-    for (int attempt = 0; attempt < 100; attempt++) {
-        UT_TRY(create_beside(path, temporary, fd, err));
-        if (flock(*fd, LOCK_EX) != 0 || fstat(*fd, &st) != 0 || st.st_nlink > 0)
-            return UT_OK;
-        close(*fd);
-        free(*temporary);
-    }
-    return ut_fail(err, UT_ERR_IO, "file", "%s is swept while it is written", path);
-}
-
-ut_status ut_file_write(const char *path, const void *data, size_t length, ut_error *err)
-{
-    char *temporary;
-    int fd;
-    UT_TRY(create_locked(path, &temporary, &fd, err));
-    ut_status status = UT_OK;
-    if (!write_all(fd, data, length) || fsync(fd) != 0 || rename(temporary, path) != 0) {
-        status = ut_fail_errno(err, UT_ERR_IO, "file", "cannot write %s", path);
-        unlink(temporary);
-    }
-    close(fd);
-    free(temporary);
-    return status;
-}
-
-/* "<name>.XXXXXX.part" as mkostemps() fills it in; other programs use the ending, too. */
-static bool is_temporary(const char *name)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    size_t n = strlen(name);
-    const char *tail = n > 12 ? name + n - 12 : "";
-    return *tail == '.' && strspn(tail + 1, letters) == 6 && strcmp(tail + 7, ".part") == 0;
-}
-
-void ut_file_sweep(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (!is_temporary(e->d_name))
-            continue;
-        int fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            unlinkat(dirfd(dir), e->d_name, 0);
-        if (fd >= 0)
-            close(fd);
-    }
-    if (dir)
-        closedir(dir);
 }
 
 ut_status ut_file_make_dirs(const char *path, ut_error *err)

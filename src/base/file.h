@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "undertone_status.h"
 
@@ -38,6 +39,18 @@ void ut_file_sweep(const char *folder);
 UT_MUST_CHECK ut_status ut_file_begin(const char *path, char **temporary, ut_error *err);
 UT_MUST_CHECK ut_status ut_file_commit(char *temporary, const char *path, ut_error *err);
 void ut_file_discard(char *temporary);
+
+/* The same piece by piece: what was put is under the final name after ut_output_commit(), and
+ * nothing is there after a failure or ut_output_discard(). Both end the output; put may be a
+ * ut_sink's. */
+typedef struct ut_output ut_output;
+UT_MUST_CHECK ut_status ut_output_open(const char *path, ut_output **output, ut_error *err);
+UT_MUST_CHECK ut_status ut_output_put(void *output, const void *bytes, size_t count, ut_error *err);
+UT_MUST_CHECK ut_status ut_output_commit(ut_output *output, ut_error *err);
+void ut_output_discard(ut_output *output); /* NULL is fine */
+
+/* A file without a name in `folder`, to write and read back; fclose() ends it. */
+UT_MUST_CHECK ut_status ut_file_scratch(const char *folder, FILE **file, ut_error *err);
 
 /* mkdir -p. */
 UT_MUST_CHECK ut_status ut_file_make_dirs(const char *path, ut_error *err);

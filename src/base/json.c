@@ -11,12 +11,19 @@
 ut_status ut_json_parse(const char *text, size_t length, const char *name, json_t **out,
                         ut_error *err)
 {
+    return ut_json_parse_part(text, length, 1, name, out, err);
+}
+
+ut_status ut_json_parse_part(const char *text, size_t length, size_t line, const char *name,
+                             json_t **out, ut_error *err)
+{
     json_error_t e;
     *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e);
     if (!*out)
-        return ut_fail(err, UT_ERR_FORMAT, "json",
-                       "%s is not valid JSON: line %d, column %d: %s; correct it, or make it again",
-                       name, e.line, e.column, e.text);
+        return ut_fail(
+            err, UT_ERR_FORMAT, "json",
+            "%s is not valid JSON: line %zu, column %d: %s; correct it, or make it again", name,
+            line + (size_t)(e.line > 0 ? e.line : 1) - 1, e.column, e.text);
     return UT_OK;
 }
 

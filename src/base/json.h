@@ -14,6 +14,9 @@
 /* Parses a document; `name` is what messages call it. *out is a new reference. */
 UT_MUST_CHECK ut_status ut_json_parse(const char *text, size_t length, const char *name,
                                       json_t **out, ut_error *err);
+/* The same for a part of a document whose first line is number `line` of it. */
+UT_MUST_CHECK ut_status ut_json_parse_part(const char *text, size_t length, size_t line,
+                                           const char *name, json_t **out, ut_error *err);
 UT_MUST_CHECK ut_status ut_json_load(const char *path, size_t maximum, json_t **out, ut_error *err);
 
 /* Text with sorted-as-inserted keys, two-space indent, reals of 9 significant digits and a newline

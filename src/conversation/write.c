@@ -2,8 +2,12 @@
  * bytes. */
 #include <math.h>
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
 #include "base/json.h"
-#include "conversation/conversation.h"
+#include "conversation/internal.h"
 
 static json_t *text_or_null(const char *text)
 {
@@ -111,19 +115,22 @@ static json_t *emotion(const ut_emotion *e)
                      cues(e), "examples", examples(e));
 }
 
-static json_t *utterance(const ut_conversation *c, const ut_utterance *u, size_t index)
+json_t *ut_utterance_json(const ut_conversation *c, size_t index, ut_document_form form)
 {
+    const ut_utterance *u = &c->utterances[index];
+    bool page = form == UT_DOCUMENT_PAGE;
     json_t *speaker = u->speaker >= 0 && (size_t)u->speaker < c->speaker_count
                           ? json_string(c->speakers[u->speaker])
                           : json_null();
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "index",
-                     (json_int_t)index, "start", ut_json_seconds(u->start), "end",
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o*, s:o*, s:o, s:o*, s:o*, s:o}",
+                     "index", (json_int_t)index, "start", ut_json_seconds(u->start), "end",
                      ut_json_seconds(u->end), "speaker", speaker, "speaker_confidence",
                      ut_json_probability(u->speaker_confidence), "text", u->text ? u->text : "",
-                     "text_confidence", ut_json_probability(u->text_confidence), "words", words(u),
-                     "voice", embedding(&u->voice), "features", features(u), "text_embedding",
-                     embedding(&u->text_embedding), "combined_embedding", embedding(&u->combined),
-                     "emotion", emotion(&u->emotion));
+                     "text_confidence", ut_json_probability(u->text_confidence), "words",
+                     page ? NULL : words(u), "voice", page ? NULL : embedding(&u->voice),
+                     "features", features(u), "text_embedding",
+                     page ? NULL : embedding(&u->text_embedding), "combined_embedding",
+                     page ? NULL : embedding(&u->combined), "emotion", emotion(&u->emotion));
 }
 
 static json_t *provenance(const ut_conversation *c)
@@ -143,19 +150,69 @@ static json_t *provenance(const ut_conversation *c)
                      settings, "notes", notes);
 }
 
-json_t *ut_conversation_to_json(const ut_conversation *c)
+json_t *ut_conversation_head_json(const ut_conversation *c)
 {
     json_t *speakers = json_array();
     for (size_t i = 0; speakers && i < c->speaker_count; i++)
         json_array_append_new(speakers, json_string(c->speakers[i]));
-    json_t *utterances = json_array();
-    for (size_t i = 0; utterances && i < c->utterance_count; i++)
-        json_array_append_new(utterances, utterance(c, &c->utterances[i], i));
     return json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:o, s:i, s:i}, s:o, s:o, s:o, s:o}", "format",
                      "undertone-conversation", "version", UT_CONVERSATION_VERSION, "id",
                      c->id ? c->id : "", "source", "file", c->source.file ? c->source.file : "",
                      "sha256", text_or_null(c->source.sha256), "duration",
                      ut_json_seconds(c->source.duration), "rate", c->source.rate, "channels",
                      c->source.channels, "language", text_or_null(c->language), "speakers",
-                     speakers, "utterances", utterances, "provenance", provenance(c));
+                     speakers, "utterances", json_array(), "provenance", provenance(c));
+}
+
+static size_t flags_of(ut_document_form form)
+{
+    return JSON_REAL_PRECISION(9) | (form == UT_DOCUMENT_PAGE ? JSON_COMPACT : JSON_INDENT(2));
+}
+
+/* An utterance as it stands in the whole: a level deeper than alone. */
+static ut_status put_utterance(const ut_conversation *c, size_t index, ut_document_form form,
+                               ut_sink sink, ut_error *err)
+{
+    json_t *json = ut_utterance_json(c, index, form);
+    char *text = json ? json_dumps(json, flags_of(form)) : NULL;
+    json_decref(json);
+    if (!text)
+        return ut_fail_memory(err, "conversation");
+    const char *lead = form == UT_DOCUMENT_PAGE ? "" : "\n    ";
+    ut_status status = index ? sink.put(sink.context, ",", 1, err) : UT_OK;
+    for (const char *line = text; line && status == UT_OK;) {
+        const char *end = strchr(line, '\n');
+        size_t length = end ? (size_t)(end - line) : strlen(line);
+        status = sink.put(sink.context, lead, strlen(lead), err);
+        if (status == UT_OK)
+            status = sink.put(sink.context, line, length, err);
+        line = end ? end + 1 : NULL;
+    }
+    free(text);
+    return status;
+}
+
+ut_status ut_conversation_write(const ut_conversation *c, ut_document_form form, ut_sink sink,
+                                ut_error *err)
+{
+    bool page = form == UT_DOCUMENT_PAGE;
+    json_t *json = ut_conversation_head_json(c);
+    char *text = json ? json_dumps(json, flags_of(form)) : NULL;
+    json_decref(json);
+    if (!text)
+        return ut_fail_memory(err, "conversation");
+    /* Inside a string the quotes would be escaped, so this is the array. */
+    const char *mark = page ? ",\"utterances\":[" : "\n  \"utterances\": [";
+    const char *rest = strstr(text, mark) + strlen(mark);
+    ut_status status = sink.put(sink.context, text, (size_t)(rest - text), err);
+    for (size_t i = 0; i < c->utterance_count && status == UT_OK; i++)
+        status = put_utterance(c, i, form, sink, err);
+    if (status == UT_OK && c->utterance_count && !page)
+        status = sink.put(sink.context, "\n  ", 3, err);
+    if (status == UT_OK)
+        status = sink.put(sink.context, rest, strlen(rest), err);
+    if (status == UT_OK && !page)
+        status = sink.put(sink.context, "\n", 1, err);
+    free(text);
+    return status;
 }

@@ -135,36 +135,17 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     return ut_engine_record(e, c, "emotion") == UT_OK ? UT_OK : ut_fail_memory(err, "analyze");
 }
 
-/* What a reader of the file would have. */
-static ut_status through_json(ut_conversation **c, ut_error *err)
-{
-    json_t *json = ut_conversation_to_json(*c);
-    char *text = json ? ut_json_text(json) : NULL;
-    json_decref(json);
-    ut_conversation_destroy(*c);
-    *c = NULL;
-    if (!text)
-        return ut_fail_memory(err, "pipeline");
-    ut_status status = ut_json_parse(text, strlen(text), "the document", &json, err);
-    free(text);
-    if (status == UT_OK) {
-        status = ut_conversation_from_json(json, "the document", c, err);
-        json_decref(json);
-    }
-    return status;
-}
-
 ut_status ut_steps_all(const ut_step *step, const ut_input *input, ut_conversation **conversation,
                        ut_error *err)
 {
     ut_conversation *c = NULL;
     ut_status status = ut_step_transcribe(step, input, &c, err);
     if (status == UT_OK)
-        status = through_json(&c, err);
+        status = ut_conversation_settle(&c, err);
     if (status == UT_OK)
         status = ut_step_extract(step, input->path, c, err);
     if (status == UT_OK)
-        status = through_json(&c, err);
+        status = ut_conversation_settle(&c, err);
     if (status == UT_OK)
         status = ut_step_analyze(step, c, err);
     if (status == UT_OK)

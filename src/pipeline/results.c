@@ -38,6 +38,13 @@ void ut_results_sweep(const ut_results *r)
     free(folder);
 }
 
+static ut_status remember(ut_results *r, const char *name, const char *sha256, ut_error *err)
+{
+    return json_object_set_new(r->written, name, json_string(sha256)) == 0
+               ? UT_OK
+               : ut_fail_memory(err, "results");
+}
+
 static ut_status write_in(ut_results *r, const char *name, const void *data, size_t length,
                           ut_error *err)
 {
@@ -48,9 +55,7 @@ static ut_status write_in(ut_results *r, const char *name, const void *data, siz
     ut_status status = ut_file_write(path, data, length, err);
     free(path);
     ut_sha256(data, length, hex);
-    if (status == UT_OK && json_object_set_new(r->written, name, json_string(hex)) != 0)
-        status = ut_fail_memory(err, "results");
-    return status;
+    return status == UT_OK ? remember(r, name, hex, err) : status;
 }
 
 ut_status ut_results_write_document(ut_results *r, const char *text, size_t length, ut_error *err)
@@ -95,25 +100,44 @@ ut_status ut_results_write_source(ut_results *r, const char *recording, bool *ch
 /* A report that carries its recording stays below what mail and browsers take. */
 enum { AUDIO_MOST = 48 * 1024 * 1024 };
 
+/* Into `page`; the packed recording waits in a nameless file, since it may be large. */
+static ut_status put_report(const ut_results *r, const ut_conversation *c, const char *recording,
+                            ut_output *page, ut_error *err)
+{
+    ut_html_audio audio = {0};
+    FILE *sound = NULL;
+    char *folder = ut_results_path(r, "");
+    ut_status status = folder ? UT_OK : ut_fail_memory(err, "results");
+    if (status == UT_OK && recording)
+        status = ut_file_scratch(folder, &sound, err);
+    /* A recording too long to embed leaves a page that offers to open it from disk. */
+    if (sound && ut_audio_encode(recording, sound, AUDIO_MOST, &audio.mime, NULL) == UT_OK)
+        audio.file = sound;
+    if (status == UT_OK)
+        status = ut_report_html(c, &audio, (ut_sink){ut_output_put, page}, err);
+    if (sound)
+        fclose(sound);
+    free(folder);
+    return status;
+}
+
 static ut_status write_report(ut_results *r, const ut_conversation *c, const char *recording,
                               ut_error *err)
 {
-    ut_html_audio audio = {0};
-    ut_buf sound;
-    ut_buf page;
-    ut_buf_init(&sound, AUDIO_MOST);
-    ut_buf_init(&page, 0);
-    /* A recording too long to embed leaves a page that offers to open it from disk. */
-    if (recording && ut_audio_encode(recording, &sound, &audio.mime, NULL) == UT_OK) {
-        audio.data = sound.data;
-        audio.length = sound.length;
-    }
-    ut_status status = ut_report_html(c, &audio, &page, err);
+    char hex[UT_SHA256_HEX];
+    ut_output *page = NULL;
+    char *path = ut_results_path(r, "report.html");
+    ut_status status = path ? ut_output_open(path, &page, err) : ut_fail_memory(err, "results");
     if (status == UT_OK)
-        status = write_in(r, "report.html", ut_buf_text(&page), page.length, err);
-    ut_buf_free(&sound);
-    ut_buf_free(&page);
-    return status;
+        status = put_report(r, c, recording, page, err);
+    if (status == UT_OK)
+        status = ut_output_commit(page, err);
+    else
+        ut_output_discard(page);
+    if (status == UT_OK)
+        status = ut_sha256_file(path, hex, err);
+    free(path);
+    return status == UT_OK ? remember(r, "report.html", hex, err) : status;
 }
 
 ut_status ut_results_write_exports(ut_results *r, const ut_conversation *c, const char *recording,
@@ -136,10 +160,14 @@ ut_status ut_results_write_exports(ut_results *r, const ut_conversation *c, cons
 
 ut_status ut_results_read(const char *path, ut_conversation **c, ut_error *err)
 {
-    json_t *json;
-    UT_TRY(ut_json_load(path, UT_LIMIT_JSON_BYTES, &json, err));
-    ut_status status = ut_conversation_from_json(json, path, c, err);
-    json_decref(json);
+    ut_mapping text;
+    UT_TRY(ut_file_map(path, &text, err));
+    ut_status status =
+        text.length > UT_LIMIT_JSON_BYTES
+            ? ut_fail(err, UT_ERR_LIMIT, "results", "%s has %zu bytes; at most %zu are read", path,
+                      text.length, UT_LIMIT_JSON_BYTES)
+            : ut_conversation_parse((const char *)text.data, text.length, path, c, err);
+    ut_file_unmap(&text);
     return status;
 }
 

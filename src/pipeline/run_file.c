@@ -58,13 +58,16 @@ static void drop(job *j)
 
 static ut_status parse(job *j, const char *text, size_t length, int stage, ut_error *err)
 {
-    json_t *json;
     drop(j);
-    UT_TRY(ut_json_parse(text, length, j->input->file, &json, err));
-    ut_status status = ut_conversation_from_json(json, j->input->file, &j->c, err);
-    json_decref(json);
     j->stage = stage;
-    return status;
+    return ut_conversation_parse(text, length, j->input->file, &j->c, err);
+}
+
+/* The document's text, to be freed with ut_buf_free() whatever comes. */
+static ut_status text_of(const job *j, ut_buf *text, ut_error *err)
+{
+    ut_buf_init(text, UT_LIMIT_JSON_BYTES);
+    return ut_conversation_write(j->c, UT_DOCUMENT_WHOLE, (ut_sink){ut_buf_put, text}, err);
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */
@@ -199,18 +202,16 @@ static ut_status compute(job *j, int stage, ut_error *err)
     double began = ut_records_now();
     key_of(j, stage, key);
     ut_status status = step_with_retries(j, stage, err);
-    json_t *json = status == UT_OK ? ut_conversation_to_json(j->c) : NULL;
-    char *text = json ? ut_json_text(json) : NULL;
-    json_decref(json);
-    if (status == UT_OK && !text)
-        status = ut_fail_memory(err, "run");
+    ut_buf text = {0};
     if (status == UT_OK)
-        status = keep(j, stage, key, began, text, strlen(text), j->made[stage], err);
+        status = text_of(j, &text, err);
+    if (status == UT_OK)
+        status = keep(j, stage, key, began, text.data, text.length, j->made[stage], err);
     else if (status != UT_ERR_CANCELLED && record_failure(j, stage, key, began, err) != UT_OK)
         ut_log(UT_LOG_WARNING, "%s: the failure could not be recorded", j->input->file);
     if (status == UT_OK)
-        status = parse(j, text, strlen(text), stage, err);
-    free(text);
+        status = parse(j, text.data, text.length, stage, err);
+    ut_buf_free(&text);
     return status;
 }
 
@@ -296,15 +297,13 @@ static ut_status remember_written(const job *j, const ut_results *r, ut_error *e
 static ut_status write_all(job *j, ut_results *r, const char *audio, ut_error *err)
 {
     UT_TRY(need(j, (int)j->run->last, err));
-    json_t *json = ut_conversation_to_json(j->c);
-    char *text = json ? ut_json_text(json) : NULL;
-    json_decref(json);
-    if (!text)
-        return ut_fail_memory(err, "run");
-    ut_status status = ut_results_prepare(r, err);
+    ut_buf text;
+    ut_status status = text_of(j, &text, err);
     if (status == UT_OK)
-        status = ut_results_write_document(r, text, strlen(text), err);
-    free(text);
+        status = ut_results_prepare(r, err);
+    if (status == UT_OK)
+        status = ut_results_write_document(r, text.data, text.length, err);
+    ut_buf_free(&text);
     if (status == UT_OK && j->run->report)
         status = ut_results_write_exports(r, j->c, audio, err);
     return status;

@@ -33,55 +33,69 @@ static void add_escaped(ut_buf *out, const char *text)
 }
 
 /* JSON inside a script element: no '<' may end it or open a comment, and U+2028 and U+2029 are line
- * ends to older scripts. All of these occur in strings alone, where an escape means the same. */
-static void add_json(ut_buf *out, const char *text)
+ * ends to older scripts. All of these occur in strings alone, where an escape means the same. Takes
+ * pieces that end between two characters of the text; `context` is a sink. */
+static ut_status put_json(void *context, const void *bytes, size_t count, ut_error *err)
 {
-    for (; *text; text++) {
-        if (*text == '<' || *text == '>' || *text == '&') {
-            ut_buf_addf(out, "\\u%04x", *text);
-        } else if (strncmp(text, "\xE2\x80\xA8", 3) == 0 || strncmp(text, "\xE2\x80\xA9", 3) == 0) {
-            ut_buf_adds(out, text[2] == '\xA8' ? "\\u2028" : "\\u2029");
-            text += 2;
-        } else {
-            ut_buf_add(out, text, 1);
-        }
+    const ut_sink *sink = context;
+    const char *text = bytes, *end = text + count, *done = text;
+    ut_status status = UT_OK;
+    for (const char *at = text; at < end && status == UT_OK; at++) {
+        bool line = end - at >= 3 &&
+                    (memcmp(at, "\xE2\x80\xA8", 3) == 0 || memcmp(at, "\xE2\x80\xA9", 3) == 0);
+        if (!line && *at != '<' && *at != '>' && *at != '&')
+            continue;
+        char escape[8];
+        int length =
+            snprintf(escape, sizeof escape, "\\u%04x", line ? 0x2028 + (at[2] == '\xA9') : *at);
+        status = sink->put(sink->context, done, (size_t)(at - done), err);
+        if (status == UT_OK)
+            status = sink->put(sink->context, escape, (size_t)length, err);
+        at += line ? 2 : 0;
+        done = at + 1;
     }
+    return status == UT_OK ? sink->put(sink->context, done, (size_t)(end - done), err) : status;
 }
 
-static char *conversation_text(const ut_conversation *c)
+static ut_status put_text(ut_sink sink, const char *text, ut_error *err)
 {
-    json_t *json = ut_conversation_to_json(c);
-    size_t i;
-    json_t *utterance;
-    json_array_foreach(json_object_get(json, "utterances"), i, utterance)
-    {
-        json_object_del(utterance, "voice");
-        json_object_del(utterance, "text_embedding");
-        json_object_del(utterance, "combined_embedding");
-        json_object_del(utterance, "words");
-    }
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(json);
-    return text;
+    return sink.put(sink.context, text, strlen(text), err);
 }
 
-static ut_status add_audio(ut_buf *out, const ut_html_audio *audio, ut_error *err)
+static ut_status put_sound(FILE *file, ut_sink sink, ut_error *err)
 {
-    if (!audio || !audio->length)
-        return UT_OK;
-    size_t size = sodium_base64_encoded_len(audio->length, sodium_base64_VARIANT_ORIGINAL);
-    char *base64 = malloc(size);
-    if (!base64)
-        return ut_fail_memory(err, "report");
-    sodium_bin2base64(base64, size, audio->data, audio->length, sodium_base64_VARIANT_ORIGINAL);
-    ut_buf_adds(out, "<audio id=\"audio\" controls preload=\"metadata\" aria-label=\"Recording\" "
-                     "src=\"data:");
-    add_escaped(out, audio->mime);
-    ut_buf_adds(out, ";base64,");
-    ut_buf_adds(out, base64);
-    ut_buf_adds(out, "\"></audio>\n");
+    enum { WINDOW = 3 * 16384 }; /* whole groups of base64 */
+    static const int variant = sodium_base64_VARIANT_ORIGINAL;
+    unsigned char *bytes = malloc(WINDOW);
+    char *base64 = malloc(sodium_base64_encoded_len(WINDOW, variant));
+    ut_status status = bytes && base64 ? UT_OK : ut_fail_memory(err, "report");
+    size_t got = WINDOW;
+    rewind(file);
+    while (status == UT_OK && got == WINDOW) {
+        got = fread(bytes, 1, WINDOW, file);
+        if (ferror(file))
+            status = ut_fail_errno(err, UT_ERR_IO, "report", "cannot read the sound back");
+        sodium_bin2base64(base64, sodium_base64_encoded_len(got, variant), bytes, got, variant);
+        if (status == UT_OK)
+            status = put_text(sink, base64, err);
+    }
+    free(bytes);
     free(base64);
-    return UT_OK;
+    return status;
+}
+
+static ut_status put_audio(const ut_html_audio *audio, ut_sink sink, ut_error *err)
+{
+    if (!audio || !audio->file)
+        return UT_OK;
+    UT_TRY(put_text(sink,
+                    "<audio id=\"audio\" controls preload=\"metadata\" aria-label=\"Recording\" "
+                    "src=\"data:",
+                    err));
+    UT_TRY(put_text(sink, audio->mime, err));
+    UT_TRY(put_text(sink, ";base64,", err));
+    UT_TRY(put_sound(audio->file, sink, err));
+    return put_text(sink, "\"></audio>\n", err);
 }
 
 static void add_head(ut_buf *out, const ut_conversation *c)
@@ -100,24 +114,25 @@ static void add_head(ut_buf *out, const ut_conversation *c)
     ut_buf_adds(out, "</style>\n</head>\n<body>\n");
 }
 
-ut_status ut_report_html(const ut_conversation *c, const ut_html_audio *audio, ut_buf *out,
+ut_status ut_report_html(const ut_conversation *c, const ut_html_audio *audio, ut_sink sink,
                          ut_error *err)
 {
-    char *json = conversation_text(c);
-    if (!json)
-        return ut_fail_memory(err, "report");
-    add_head(out, c);
-    ut_buf_adds(out, (const char *)ut_asset_page_html);
-    ut_status status = add_audio(out, audio, err);
-    ut_buf_adds(out, "<script type=\"application/json\" id=\"data\">");
-    add_json(out, json);
-    ut_buf_adds(out, "</script>\n<script>");
-    ut_buf_adds(out, (const char *)ut_asset_report_js);
-    ut_buf_adds(out, "</script>\n</body>\n</html>\n");
-    free(json);
-    if (status == UT_OK && ut_buf_status(out) != UT_OK)
-        status = ut_fail(err, ut_buf_status(out), "report",
-                         "the report of %s grows too large; leave the recording out of it",
-                         c->id ? c->id : "the conversation");
-    return status;
+    ut_buf head;
+    ut_buf_init(&head, 0);
+    add_head(&head, c);
+    ut_buf_adds(&head, (const char *)ut_asset_page_html);
+    ut_status status = ut_buf_status(&head) == UT_OK ? put_text(sink, ut_buf_text(&head), err)
+                                                     : ut_fail_memory(err, "report");
+    ut_buf_free(&head);
+    if (status == UT_OK)
+        status = put_audio(audio, sink, err);
+    if (status == UT_OK)
+        status = put_text(sink, "<script type=\"application/json\" id=\"data\">", err);
+    if (status == UT_OK)
+        status = ut_conversation_write(c, UT_DOCUMENT_PAGE, (ut_sink){put_json, &sink}, err);
+    if (status == UT_OK)
+        status = put_text(sink, "</script>\n<script>", err);
+    if (status == UT_OK)
+        status = put_text(sink, (const char *)ut_asset_report_js, err);
+    return status == UT_OK ? put_text(sink, "</script>\n</body>\n</html>\n", err) : status;
 }

@@ -6,19 +6,22 @@
 #ifndef UT_REPORT_HTML_H
 #define UT_REPORT_HTML_H
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "conversation/conversation.h"
 
-/* A recording to embed: bytes of a file that browsers play, and its MIME type ("audio/ogg"). With
- * length 0 nothing is embedded and the page offers to open the recording from disk. */
+/* A recording to embed: a file that browsers play, read from its beginning, and its MIME type
+ * ("audio/ogg"). Without a file nothing is embedded and the page offers to open the recording from
+ * disk. */
 typedef struct ut_html_audio {
-    const void *data;
-    size_t length;
+    FILE *file;
     const char *mime;
 } ut_html_audio;
 
-/* Appends the whole document. `audio` may be NULL. */
+/* Puts the whole document, a window of the sound and an utterance at a time. `audio` may be NULL.
+ */
 UT_MUST_CHECK ut_status ut_report_html(const ut_conversation *c, const ut_html_audio *audio,
-                                       ut_buf *out, ut_error *err);
+                                       ut_sink sink, ut_error *err);
 
 #endif

@@ -77,38 +77,141 @@ static ut_conversation *sample(void)
     return c;
 }
 
+static char *written(const ut_conversation *c, ut_document_form form)
+{
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    assert_int_equal(ut_conversation_write(c, form, (ut_sink){ut_buf_put, &out}, NULL), UT_OK);
+    return out.data;
+}
+
 static void reads_back_to_the_same_bytes(void **state)
 {
     (void)state;
     ut_conversation *c = sample();
     assert_int_equal(c->model_count, 1);
     assert_int_equal(c->note_count, 1);
-    json_t *json = ut_conversation_to_json(c);
-    char *text = ut_json_text(json);
-    json_t *parsed;
-    ut_error err;
-    assert_int_equal(ut_json_parse(text, strlen(text), "x", &parsed, &err), UT_OK);
-    ut_conversation *back;
-    assert_int_equal(ut_conversation_from_json(parsed, "x", &back, &err), UT_OK);
-    json_t *again = ut_conversation_to_json(back);
-    char *same = ut_json_text(again);
-    assert_string_equal(text, same);
-    assert_memory_equal(c->utterances[0].voice.values, back->utterances[0].voice.values, 12);
-    assert_int_equal(back->utterances[1].speaker, -1);
+    for (c->utterance_count = 0; c->utterance_count <= 2; c->utterance_count++) {
+        char *text = written(c, UT_DOCUMENT_WHOLE);
+        ut_error err;
+        json_t *json; /* piece by piece or at once: the same text */
+        assert_int_equal(ut_json_parse(text, strlen(text), "x", &json, &err), UT_OK);
+        char *at_once = ut_json_text(json);
+        assert_string_equal(text, at_once);
+        ut_conversation *back;
+        assert_int_equal(ut_conversation_parse(text, strlen(text), "x", &back, &err), UT_OK);
+        char *same = written(back, UT_DOCUMENT_WHOLE);
+        assert_string_equal(text, same);
+        free(same);
+        assert_int_equal(back->utterance_count, c->utterance_count);
+        if (c->utterance_count == 2) {
+            assert_memory_equal(c->utterances[0].voice.values, back->utterances[0].voice.values,
+                                12);
+            assert_int_equal(back->utterances[1].speaker, -1);
+        }
+        ut_conversation_destroy(back);
+        json_decref(json);
+        free(at_once);
+        free(text);
+    }
+    c->utterance_count = 2;
+    char *text = written(c, UT_DOCUMENT_WHOLE);
+    assert_int_equal(ut_conversation_settle(&c, NULL), UT_OK);
+    char *settled = written(c, UT_DOCUMENT_WHOLE);
+    assert_string_equal(text, settled);
+    free(settled);
     free(text);
-    free(same);
-    json_decref(json);
-    json_decref(parsed);
-    json_decref(again);
-    ut_conversation_destroy(back);
     ut_conversation_destroy(c);
+}
+
+static void a_page_holds_no_embeddings(void **state)
+{
+    (void)state;
+    ut_conversation *c = sample();
+    char *text = written(c, UT_DOCUMENT_PAGE);
+    json_t *json;
+    assert_int_equal(ut_json_parse(text, strlen(text), "x", &json, NULL), UT_OK);
+    json_t *u = json_array_get(json_object_get(json, "utterances"), 0);
+    assert_non_null(json_object_get(u, "emotion"));
+    assert_null(json_object_get(u, "voice"));
+    assert_null(json_object_get(u, "words"));
+    assert_null(strchr(text, '\n'));
+    json_decref(json);
+    free(text);
+    ut_conversation_destroy(c);
+}
+
+static void expect_message(const char *text, const char *expected)
+{
+    ut_conversation *out;
+    ut_error err = {0};
+    assert_int_not_equal(ut_conversation_parse(text, strlen(text), "doc.json", &out, &err), UT_OK);
+    if (!strstr(err.message, "doc.json") || !strstr(err.message, expected))
+        print_error("%s does not hold %s\n", err.message, expected);
+    assert_non_null(strstr(err.message, "doc.json"));
+    assert_non_null(strstr(err.message, expected));
+}
+
+#define HEAD                                                                                       \
+    "{\"format\": \"undertone-conversation\", \"version\": 1, \"id\": \"\\\"utterances\\\": "      \
+    "[\",\n"                                                                                       \
+    "\"source\": {\"file\": \"f\", \"duration\": 9, \"rate\": 1, \"channels\": 1, "                \
+    "\"utterances\": [1]},\n"                                                                      \
+    "\"speakers\": [],\n"
+#define SPOKEN "{\"start\": 1, \"end\": 2, \"text\": \"a, ] } [\\\" b\"}"
+
+static void is_cut_where_the_utterances_are(void **state)
+{
+    (void)state;
+    static const char *const fine[] = {
+        HEAD "\"utterances\": []}", HEAD "\"utterances\"\n:\n[ \n ]}",
+        HEAD "\"utterances\": [" SPOKEN "\n,\n" SPOKEN "]}",
+        /* the utterances first */
+        "{\"utterances\": [" SPOKEN "]," /* then the head, without its brace */
+    };
+    static const size_t counts[] = {0, 0, 2, 1};
+    for (size_t i = 0; i < 4; i++) {
+        char text[2048];
+        snprintf(text, sizeof text, "%s%s%s", fine[i], i == 3 ? &HEAD[1] : "",
+                 i == 3 ? "\"x\": 1}" : "");
+        ut_conversation *c;
+        ut_error err = {0};
+        ut_status status = ut_conversation_parse(text, strlen(text), "doc.json", &c, &err);
+        if (status != UT_OK)
+            print_error("%zu: %s\n", i, err.message);
+        assert_int_equal(status, UT_OK);
+        assert_int_equal(c->utterance_count, counts[i]);
+        assert_string_equal(c->id, "\"utterances\": [");
+        if (counts[i])
+            assert_string_equal(c->utterances[counts[i] - 1].text, "a, ] } [\" b");
+        ut_conversation_destroy(c);
+    }
+    expect_message("", "line 1");
+    expect_message("[]", "not a conversation");
+    expect_message(HEAD "\"utterances\": 3}", "utterances is no array");
+    expect_message(HEAD "\"utterances\": {}}", "utterances is no array");
+    expect_message(HEAD "\"utterances\": [" SPOKEN ",]}", "line 4");
+    expect_message(HEAD "\"utterances\": [,]}", "line 4");
+    expect_message(HEAD "\"utterances\": [" SPOKEN ",\n" SPOKEN ",\n{\"a\" 1}]}", "line 6");
+    expect_message(HEAD "\"utterances\": [" SPOKEN "\n" SPOKEN "]}", "line 5");
+    expect_message(HEAD "\"utterances\": [" SPOKEN ",\n3]}", "line 5");
+    expect_message(HEAD "\"utterances\": [" SPOKEN ",\n[]]}", "utterance 1");
+    expect_message(HEAD "\"utterances\": [" SPOKEN "],\n\"x\" 1}", "line 5");
+    expect_message(HEAD "\"utterances\": [" SPOKEN "}", "line 4");
+    expect_message(HEAD "\"utterances\": [" SPOKEN, "line 4");
+    expect_message(HEAD "\"utterances\": [{\"text\": \"", "line 4");
+    expect_message(HEAD "\"utterances\": [],\n\"utterances\": []}", "line 5");
+    expect_message(HEAD "\"utterances\": [" SPOKEN "]} x", "line 4");
 }
 
 /* Sets or deletes one member somewhere and expects the reader to name it. */
 static void refused(const char *path[], json_t *value, const char *expected)
 {
     ut_conversation *c = sample();
-    json_t *json = ut_conversation_to_json(c);
+    char *whole = written(c, UT_DOCUMENT_WHOLE);
+    json_t *json;
+    assert_int_equal(ut_json_parse(whole, strlen(whole), "x", &json, NULL), UT_OK);
+    free(whole);
     json_t *at = json;
     size_t i = 0;
     for (; path[i + 1]; i++) {
@@ -120,14 +223,9 @@ static void refused(const char *path[], json_t *value, const char *expected)
         json_object_set_new(at, path[i], value);
     else
         json_object_del(at, path[i]);
-    ut_conversation *out;
-    ut_error err = {0};
-    ut_status status = ut_conversation_from_json(json, "doc.json", &out, &err);
-    assert_int_not_equal(status, UT_OK);
-    assert_non_null(strstr(err.message, "doc.json"));
-    if (!strstr(err.message, expected))
-        print_error("%s does not hold %s\n", err.message, expected);
-    assert_non_null(strstr(err.message, expected));
+    char *text = ut_json_text(json);
+    expect_message(text, expected);
+    free(text);
     json_decref(json);
     ut_conversation_destroy(c);
 }
@@ -161,6 +259,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_back_to_the_same_bytes),
+        cmocka_unit_test(a_page_holds_no_embeddings),
+        cmocka_unit_test(is_cut_where_the_utterances_are),
         cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(labels_have_names),
     };
