@@ -1,15 +1,13 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audio/source.h"
 #include "base/error.h"
+#include "base/file.h"
 
 typedef struct sndfile_source {
     ut_source base;
@@ -80,18 +78,11 @@ static bool header_promises_more(SNDFILE *file)
 
 ut_status ut_source_open_sndfile(const char *path, ut_source **source, ut_error *err)
 {
-    struct stat st;
+    int fd;
+    size_t length;
     /* By descriptor, so that libsndfile judges by content and not by a name's ending. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return ut_fail_errno(err, errno == ENOENT ? UT_ERR_NOT_FOUND : UT_ERR_IO, "audio",
-                             "cannot open the recording %s", path);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return ut_fail(err, UT_ERR_IO, "audio", "%s is %s, not a recording; name a file", path,
-                       S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
-    }
-    if (st.st_size == 0) {
+    UT_TRY(ut_file_open(path, &fd, &length, err));
+    if (length == 0) {
         close(fd);
         return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is empty; copy or record the file again",
                        path);

@@ -15,7 +15,7 @@
 
 enum { DEPTH = 64, FILES = 1000000 };
 
-static ut_status open_regular(const char *path, int *fd, size_t *length, ut_error *err)
+ut_status ut_file_open(const char *path, int *fd, size_t *length, ut_error *err)
 {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -25,7 +25,8 @@ static ut_status open_regular(const char *path, int *fd, size_t *length, ut_erro
     }
     if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(*fd);
-        return ut_fail(err, UT_ERR_IO, "file", "%s is not a regular file", path);
+        return ut_fail(err, UT_ERR_IO, "file", "%s is %s; name a file", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device, not a regular file");
     }
     *length = (size_t)st.st_size;
     return UT_OK;
@@ -35,7 +36,7 @@ ut_status ut_file_read(const char *path, size_t maximum, char **data, size_t *le
 {
     int fd;
     size_t size;
-    UT_TRY(open_regular(path, &fd, &size, err));
+    UT_TRY(ut_file_open(path, &fd, &size, err));
     if (size > maximum) {
         close(fd);
         return ut_fail(err, UT_ERR_LIMIT, "file", "%s has %zu bytes; at most %zu are read", path,
@@ -70,7 +71,7 @@ ut_status ut_file_map(const char *path, ut_mapping *mapping, ut_error *err)
     int fd;
     size_t size;
     *mapping = (ut_mapping){0};
-    UT_TRY(open_regular(path, &fd, &size, err));
+    UT_TRY(ut_file_open(path, &fd, &size, err));
     if (size) {
         void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (memory == MAP_FAILED) {

@@ -11,6 +11,9 @@
 
 #include "undertone_status.h"
 
+/* Opens a regular file to read; *fd is the caller's to close. Never waits for a pipe. */
+UT_MUST_CHECK ut_status ut_file_open(const char *path, int *fd, size_t *length, ut_error *err);
+
 /* Reads a regular file into new memory with a zero byte behind it; the caller frees it with free().
  * UT_ERR_LIMIT if it is larger than `maximum` bytes. */
 UT_MUST_CHECK ut_status ut_file_read(const char *path, size_t maximum, char **data, size_t *length,

@@ -1,9 +1,11 @@
 #include "base/hash.h"
 
+#include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 static void to_hex(const unsigned char digest[crypto_hash_sha256_BYTES], char hex[UT_SHA256_HEX])
 {
@@ -19,19 +21,20 @@ void ut_sha256(const void *data, size_t length, char hex[UT_SHA256_HEX])
 
 ut_status ut_sha256_file(const char *path, char hex[UT_SHA256_HEX], ut_error *err)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return ut_fail_errno(err, UT_ERR_IO, "hash", "cannot open %s", path);
+    int fd;
+    size_t length;
+    UT_TRY(ut_file_open(path, &fd, &length, err));
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     unsigned char block[65536];
-    size_t n;
-    while ((n = fread(block, 1, sizeof block, file)) > 0)
-        crypto_hash_sha256_update(&state, block, n);
-    int failed = ferror(file);
-    fclose(file);
-    if (failed)
-        return ut_fail_errno(err, UT_ERR_IO, "hash", "cannot read %s", path);
+    ssize_t n;
+    while ((n = read(fd, block, sizeof block)) > 0 || (n < 0 && errno == EINTR))
+        crypto_hash_sha256_update(&state, block, n > 0 ? (size_t)n : 0);
+    ut_status status =
+        n == 0 ? UT_OK : ut_fail_errno(err, UT_ERR_IO, "hash", "cannot read %s", path);
+    close(fd);
+    if (status != UT_OK)
+        return status;
     unsigned char digest[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_final(&state, digest);
     to_hex(digest, hex);

@@ -77,8 +77,8 @@ static ut_status create_locked(const char *path, char **temporary, int *fd, ut_e
             return UT_OK;
         close(*fd);
         free(*temporary);
+        *temporary = NULL;
     }
-    *temporary = NULL;
     return ut_fail(err, UT_ERR_IO, "file", "%s is swept while it is written", path);
 }
 

@@ -58,7 +58,7 @@ ut_status ut_records_fail(const ut_records *r, int rc, ut_error *err)
                        "runs and the knowledge of what is done already, not the results",
                        r->path);
     case SQLITE_FULL:
-        return ut_fail(err, UT_ERR_IO, "records", "no space left for %s", r->path);
+        return ut_fail(err, UT_ERR_IO, "records", "no space left for %s; make room there", r->path);
     case SQLITE_BUSY:
         return ut_fail(err, UT_ERR_IO, "records",
                        "another program keeps %s locked; try again when it is done", r->path);
@@ -69,6 +69,10 @@ ut_status ut_records_fail(const ut_records *r, int rc, ut_error *err)
                        "%s cannot be opened or written; check the permissions of its folder, or "
                        "`undertone init` another",
                        r->path);
+    case SQLITE_IOERR:
+        if ((errno = sqlite3_system_errno(r->db)) != 0)
+            return ut_fail_errno(err, UT_ERR_IO, "records", "cannot write %s", r->path);
+        /* fall through */
     default:
         return ut_fail(err, UT_ERR_IO, "records", "%s: %s", r->path, sqlite3_errmsg(r->db));
     }

@@ -79,8 +79,8 @@ ut_status ut_embedded_fail(const ut_embedded *e, int rc, ut_error *err)
     case SQLITE_CORRUPT:
         return ut_embedded_damaged(e, err);
     case SQLITE_FULL:
-        return ut_fail(err, UT_ERR_IO, "store", "no space left for %s; nothing was changed",
-                       e->path);
+        return ut_fail(err, UT_ERR_IO, "store",
+                       "no space left for %s; nothing was changed, make room there", e->path);
     case SQLITE_BUSY:
         return ut_fail(err, UT_ERR_IO, "store",
                        "another program keeps %s locked; try again when it is done", e->path);

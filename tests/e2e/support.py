@@ -68,7 +68,9 @@ def check_document(document):
 
 
 def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in pathlib.Path(folder).rglob("*") if p.is_file())
+    """All files below it but the records of runs."""
+    found = (p for p in pathlib.Path(folder).rglob("*") if p.is_file() and ".undertone" not in p.parts)
+    return sorted(str(p.relative_to(folder)) for p in found)
 
 
 def installed(name):
