@@ -255,7 +255,7 @@ def test_a_file_size_limit():
     folder.mkdir()
     tone(folder / "small.wav", seconds=0.5)
     shutil.copy(next(SAMPLE.glob("*.flac")), folder / "large.flac")
-    command = 'ulimit -f 500; exec "$@"'
+    command = 'ulimit -f 440; exec "$@"'
     done = subprocess.run(
         ["bash", "-c", command, "bash", str(BINARY), "run", "--audio_dir", str(folder), "--output_dir",
          str(work / "limit_out"), *BUNDLED], capture_output=True, text=True, timeout=300,
