@@ -1,6 +1,6 @@
 #include "emotion/refine.h"
 
-#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,9 @@ struct ut_refiner {
     ut_refine_options options;
     ut_endpoint *endpoint;
     atomic_bool complained; /* about the cache */
+    pthread_mutex_t lock;   /* of what follows */
+    uint64_t unheard, believed, unbelieved;
+    char fault[UT_REFINE_FAULT];
 };
 
 typedef struct refining {
@@ -35,6 +38,7 @@ ut_status ut_refiner_open(const ut_refine_options *options, ut_refiner **refiner
     if (!r)
         return ut_fail_memory(err, "refine");
     r->options = *options;
+    pthread_mutex_init(&r->lock, NULL);
     ut_status status = ut_endpoint_open(&r->options, &r->endpoint, err);
     if (status != UT_OK)
         ut_refiner_close(r);
@@ -48,12 +52,20 @@ void ut_refiner_close(ut_refiner *refiner)
     if (!refiner)
         return;
     ut_endpoint_close(refiner->endpoint);
+    pthread_mutex_destroy(&refiner->lock);
     free(refiner);
 }
 
 ut_refine_usage ut_refiner_usage(ut_refiner *refiner)
 {
-    return ut_endpoint_usage(refiner->endpoint);
+    ut_refine_usage usage = ut_endpoint_usage(refiner->endpoint);
+    pthread_mutex_lock(&refiner->lock);
+    usage.unheard = refiner->unheard;
+    usage.believed = refiner->believed;
+    usage.unbelieved = refiner->unbelieved;
+    memcpy(usage.fault, refiner->fault, sizeof usage.fault);
+    pthread_mutex_unlock(&refiner->lock);
+    return usage;
 }
 
 void ut_refiner_describe(const ut_refiner *refiner, char *line, size_t size)
@@ -225,6 +237,10 @@ static ut_status take(const refining *w, float *trust, ut_error *err)
                 (double)call->answers[call->asked_count + i].probabilities[call->controls[i].label];
     }
     *trust = ut_controls_trust(right, controls);
+    pthread_mutex_lock(&w->refiner->lock);
+    w->refiner->believed += controls && *trust > 0;
+    w->refiner->unbelieved += controls && *trust <= 0;
+    pthread_mutex_unlock(&w->refiner->lock);
     if (controls && *trust <= 0 &&
         ut_conversation_add_note(w->c,
                                  "the language model %s was not believed: it gave the right label "
@@ -246,6 +262,12 @@ static ut_status tell(const refining *w, ut_error *err)
             if (i < k)
                 break; /* told already */
             lines += w->calls[i].asked_count;
+        }
+        if (w->calls[k].fault[0] && lines) {
+            pthread_mutex_lock(&w->refiner->lock);
+            w->refiner->unheard += lines;
+            snprintf(w->refiner->fault, sizeof w->refiner->fault, "%s", w->calls[k].fault);
+            pthread_mutex_unlock(&w->refiner->lock);
         }
         if (w->calls[k].fault[0] && lines &&
             ut_conversation_add_note(w->c,

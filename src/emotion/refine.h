@@ -22,7 +22,8 @@
 
 #include "conversation/conversation.h"
 
-enum { UT_REFINE_BATCH = 8 };
+/* Utterances in a call; bytes of a message about what went wrong. */
+enum { UT_REFINE_BATCH = 8, UT_REFINE_FAULT = 384 };
 
 typedef enum ut_refine_gate {
     UT_REFINE_AUTO,  /* ask where the highest probability is below UT_REFINE_UNSURE */
@@ -71,8 +72,12 @@ typedef struct ut_refine_usage {
     uint64_t calls;  /* answers that the endpoint gave, repairs included */
     uint64_t cached; /* answers that were known already */
     uint64_t tokens_in, tokens_out;
-    double cost; /* 0 where prices are not known */
-    bool spent;  /* something was not asked because of the budget */
+    double cost;                 /* 0 where prices are not known */
+    bool spent;                  /* something was not asked because of the budget */
+    uint64_t unheard;            /* utterances that it was not heard about */
+    char fault[UT_REFINE_FAULT]; /* why, the last time; "" */
+    uint64_t believed;           /* conversations in which it was believed, more or less */
+    uint64_t unbelieved;         /* in which it was not, by its answers about the control lines */
 } ut_refine_usage;
 
 ut_refine_usage ut_refiner_usage(ut_refiner *refiner);

@@ -245,14 +245,14 @@ static json_t *response_format(int format, size_t count)
 {
     if (format == SCHEMA)
         return json_pack("{s:s, s:{s:s, s:b, s:o}}", "type", "json_schema", "json_schema", "name",
-                         "emotions", "strict", 1, "schema", ut_refine_schema(count));
-    return json_pack("{s:s, s:o}", "type", "json_object", "schema", ut_refine_schema(count));
+                         "emotions", "strict", 1, "schema", ut_refine_schema(count, false));
+    return json_pack("{s:s, s:o}", "type", "json_object", "schema", ut_refine_schema(count, true));
 }
 
-/* Room for an answer about `count` lines: 13 numbers and 20 words each take about 110 tokens. */
+/* Room for an answer about `count` lines: five numbers and 20 words each take about 90 tokens. */
 static int answer_tokens(size_t count)
 {
-    return 400 + 200 * (int)count;
+    return 200 + 150 * (int)count;
 }
 
 static char *write_body(const ut_endpoint *e, const form *how, json_t *messages, size_t count)
@@ -335,7 +335,10 @@ static void refuse(ut_endpoint *e, const form *how, long code, const ut_buf *rep
 {
     char said[160];
     complaint(reply, said);
-    *again = (code == 400 || code == 422) && adapt(e, how, reply);
+    /* llama-cpp-python answers 500 to a form that it does not know. */
+    bool form_refused = code == 400 || code == 422 ||
+                        (code == 500 && strstr(ut_buf_text(reply), "response_format"));
+    *again = form_refused && adapt(e, how, reply);
     *hopeless = code == 401 || code == 403 || code == 404;
     if (*again)
         fault[0] = 0;

@@ -10,8 +10,7 @@
 
 enum {
     UT_REFINE_MOST = UT_REFINE_BATCH + UT_CONTROLS,
-    UT_REFINE_REASON = 320, /* bytes kept of a reason */
-    UT_REFINE_FAULT = 384
+    UT_REFINE_REASON = 320 /* bytes kept of a reason */
 };
 
 typedef struct ut_refine_answer {
@@ -37,8 +36,10 @@ typedef struct ut_refine_call {
 
 /* What the model is told of its task; the same for every call. */
 extern const char ut_refine_instructions[];
-/* The form of an answer about `count` lines, a JSON schema. New reference. */
-json_t *ut_refine_schema(size_t count);
+/* The form of an answer about `count` lines, a JSON schema. New reference. `bounded`: with a
+ * longest reason, which keeps small models from going on for ever and which OpenAI's does not take.
+ */
+json_t *ut_refine_schema(size_t count, bool bounded);
 /* Fills controls, ids and prompt. `redactor` may be NULL. False when out of memory. */
 bool ut_refine_write(const ut_conversation *c, const ut_redactor *redactor, ut_refine_call *call);
 /* How a voice sounds beside the same speaker's other utterances, in words: "very loud, fast"; ""

@@ -9,7 +9,7 @@
 
 /* Turns shown before and after each utterance that is asked about: one or two before help most, and
  * long contexts add noise (DialogueLLM, Zhang et al. 2024). Bytes shown of a text. */
-enum { BEFORE = 4, AFTER = 1, EXAMPLES = 3, TEXT_MOST = 600 };
+enum { BEFORE = 4, AFTER = 1, EXAMPLES = 3, TEXT_MOST = 600, REASON = 120 };
 
 const char ut_refine_instructions[] =
     "You judge what people feel while they speak, from the transcript of a recorded conversation.\n"
@@ -34,7 +34,7 @@ const char ut_refine_instructions[] =
     "{\"utterances\": [{\"id\": 1, \"sad\": 0.1, \"happy\": 0.1, \"angry\": 0.2, \"neutral\": 0.5, "
     "\"non-neutral\": 0.1, \"reason\": \"...\", \"grounds\": [\"words\"]}]}";
 
-json_t *ut_refine_schema(size_t count)
+json_t *ut_refine_schema(size_t count, bool bounded)
 {
     json_t *properties = json_pack("{s:{s:s}}", "id", "type", "integer");
     json_t *required = json_pack("[s]", "id");
@@ -46,10 +46,15 @@ json_t *ut_refine_schema(size_t count)
     }
     for (int i = 0; i < UT_GROUNDS; i++)
         json_array_append_new(grounds, json_string(ut_grounds_name((ut_grounds)i)));
-    json_object_set_new(properties, "reason", json_pack("{s:s}", "type", "string"));
-    json_object_set_new(properties, "grounds",
-                        json_pack("{s:s, s:{s:s, s:o}}", "type", "array", "items", "type", "string",
-                                  "enum", grounds));
+    json_t *reason = json_pack("{s:s}", "type", "string");
+    if (bounded)
+        json_object_set_new(reason, "maxLength", json_integer(REASON));
+    json_object_set_new(properties, "reason", reason);
+    json_t *list = json_pack("{s:s, s:{s:s, s:o}}", "type", "array", "items", "type", "string",
+                             "enum", grounds);
+    if (bounded)
+        json_object_set_new(list, "maxItems", json_integer(UT_GROUNDS));
+    json_object_set_new(properties, "grounds", list);
     json_array_append_new(required, json_string("reason"));
     json_array_append_new(required, json_string("grounds"));
     return json_pack("{s:s, s:{s:{s:s, s:I, s:I, s:{s:s, s:o, s:o, s:b}}}, s:[s], s:b}", "type",

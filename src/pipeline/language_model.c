@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "emotion/refine.h"
 #include "pipeline/steps.h"
@@ -106,16 +107,25 @@ void ut_language_model_usage(const ut_engine *engine, char line[UT_LANGUAGE_MODE
     line[0] = 0;
     if (!engine->refiner)
         return;
-    char cost[64] = "";
+    ut_buf b;
+    ut_buf_init(&b, UT_LANGUAGE_MODEL_LINE - 1);
     ut_refine_usage u = ut_refiner_usage(engine->refiner);
+    ut_buf_addf(&b,
+                "language model: %llu answers, %llu more known from before; %llu tokens sent, %llu "
+                "answered",
+                (unsigned long long)u.calls, (unsigned long long)u.cached,
+                (unsigned long long)u.tokens_in, (unsigned long long)u.tokens_out);
     if (u.cost > 0)
-        snprintf(cost, sizeof cost, ", $%.4f", u.cost);
-    snprintf(line, UT_LANGUAGE_MODEL_LINE,
-             "language model: %llu answers, %llu more known from before; %llu tokens sent, %llu "
-             "answered%s%s",
-             (unsigned long long)u.calls, (unsigned long long)u.cached,
-             (unsigned long long)u.tokens_in, (unsigned long long)u.tokens_out, cost,
-             u.spent ? "; the budget is spent" : "");
+        ut_buf_addf(&b, ", $%.4f", u.cost);
+    if (u.unbelieved)
+        ut_buf_addf(&b, "; not believed in %llu of %llu conversations",
+                    (unsigned long long)u.unbelieved,
+                    (unsigned long long)(u.unbelieved + u.believed));
+    if (u.unheard)
+        ut_buf_addf(&b, "; not heard about %llu utterances: %s", (unsigned long long)u.unheard,
+                    u.spent ? "the budget is spent" : u.fault);
+    snprintf(line, UT_LANGUAGE_MODEL_LINE, "%s", ut_buf_text(&b));
+    ut_buf_free(&b);
 }
 
 ut_status ut_language_model_refine(void *context, ut_conversation *c, float *trust, ut_error *err)

@@ -5,7 +5,7 @@
 
 #include "pipeline/engine.h"
 
-enum { UT_LANGUAGE_MODEL_LINE = 512 };
+enum { UT_LANGUAGE_MODEL_LINE = 1024 };
 
 /* Opens engine->refiner if options.llm names a model. The address comes from OPENAI_BASE_URL (else
  * OpenAI's), the key from OPENAI_API_KEY; answers are kept in $XDG_CACHE_HOME/undertone/llm (else

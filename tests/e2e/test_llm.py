@@ -355,6 +355,13 @@ def test_a_server_gets_the_form_that_it_understands():
             again, document, _ = analyze(e, "--llm_gate", "always")
             assert again == data, (names, notes(document))
             assert len(e.calls) <= calls + 4 * len(names), (names, len(e.calls))
+    # llama-cpp-python says 500 where it means 400.
+    wrong = json.dumps({"error": {"message": "'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'"}})
+    with Endpoint(
+        lambda b, n: (500, {}, wrong.encode()) if b["response_format"]["type"] == "json_schema"
+        else answer(b, by_truth({}, 1.0))
+    ) as e:
+        assert analyze(e, "--llm_gate", "always")[0] == data
     with Endpoint(
         lambda b, n: (400, {}, b'{"error": {"message": "use \'max_completion_tokens\' instead of \'max_tokens\'"}}')
         if "max_tokens" in b else answer(b, by_truth({}, 1.0))
