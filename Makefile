@@ -3,7 +3,7 @@
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE = 1
 
-.PHONY: all run test quick asan tsan lint bench install clean setup models
+.PHONY: all run test test-llm quick asan tsan lint bench install clean setup models
 
 all: build/undertone
 
@@ -27,6 +27,10 @@ run: models
 test: models
 	@tools/setup.sh test
 	@tools/test.sh
+
+# A real small language model behind a real local server; builds the server the first time.
+test-llm: build/undertone
+	@tests/llm/run.sh
 
 quick: build/undertone
 	@ctest --test-dir build -L 'unit|golden' -j $(JOBS)
