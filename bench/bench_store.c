@@ -2,11 +2,10 @@
  *   bench_store STORE VECTORS QUERIES DIM ANSWERS
  * VECTORS and QUERIES are rows of f32. Commands, each answered by one line of numbers:
  *   fill N     adds all vectors, N a transaction          CPU seconds, seconds
- *   open       closes and opens the store                 milliseconds to open, to the first answer,
- *                                                         of CPU time for both
- *   pass N K   asks all queries, N at a time, for the K nearest; their numbers go to ANSWERS
- *                                                         CPU seconds
- *   memory                                                MB resident, at most */
+ *   open       closes and opens the store                 milliseconds to open, to the first
+ * answer, of CPU time for both pass N K   asks all queries, N at a time, for the K nearest; their
+ * numbers go to ANSWERS CPU seconds memory                                                MB
+ * resident, at most */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
