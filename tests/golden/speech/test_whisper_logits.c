@@ -42,7 +42,8 @@ static golden setup(const char *dir, const char *kind)
     ut_audio *audio;
     float *pcm = malloc(HEARD * sizeof *pcm);
     assert_non_null(pcm);
-    size_t got, shape[4];
+    size_t got = 0;
+    size_t shape[4];
     if (ut_audio_open(ut_test_source("data/raw/watch_repair.flac"), UT_AUDIO_MIX, &audio, &err) ||
         ut_audio_read(audio, pcm, HEARD, &got, &err) || ut_whisper_open(dir, &g.model, &err) ||
         ut_whisper_state_create(g.model, UT_WHISPER_ROWS, &g.state, &err))
