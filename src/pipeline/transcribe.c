@@ -240,6 +240,65 @@ static ut_status elect_language(transcribing *t, const lane *l, ut_recognizer_se
     return status;
 }
 
+/* Within 20 dB of speech. */
+static bool is_loud(const float *level, size_t n, double start, double end)
+{
+    size_t from = (size_t)fmax(start * UT_RATE, 0);
+    size_t to = (size_t)fmax(end * UT_RATE, 0);
+    double squares = 0;
+    for (size_t i = from; i < to && i < n; i++)
+        squares += (double)level[i] * level[i];
+    return to > from && squares / (double)(to - from) > 2.5e-5;
+}
+
+/* Speech of at least a second in which the recogniser wrote no word (it skips a sentence that comes
+ * again, laughter, an unknown language) is an utterance all the same: how it sounded still counts.
+ * A turn may bridge a pause, so a piece must also be loud enough to be speech; `level` is the
+ * window's sound with its speech at -26 dBFS. */
+static ut_status add_wordless(transcribing *t, const ut_recognition *r, const ut_turn *turns,
+                              size_t turn_count, const ut_segment *window, const float *level,
+                              size_t n, ut_utterance **found, size_t *count, ut_error *err)
+{
+    const double shortest = 1.0;
+    const double margin = 0.15; /* words end a little early, turns a little late */
+    ut_turn *pieces = calloc(turn_count * (r->word_count + 1) + 1, sizeof *pieces);
+    if (!pieces)
+        return ut_fail_memory(err, "transcribe");
+    size_t piece_count = 0;
+    for (size_t i = 0; i < turn_count; i++) {
+        double at = fmax(turns[i].start, window->start);
+        double end = fmin(turns[i].end, window->end);
+        for (size_t w = 0; w <= r->word_count; w++) {
+            const ut_word *word = w < r->word_count ? &r->words[w] : NULL;
+            double until = word ? fmin(end, word->start - margin) : end;
+            if (until - at >= shortest &&
+                is_loud(level, n, at - window->start, until - window->start)) {
+                pieces[piece_count] = turns[i];
+                pieces[piece_count].start = at;
+                pieces[piece_count++].end = until;
+            }
+            at = word ? fmax(at, word->end + margin) : end;
+        }
+    }
+    ut_utterance_options cut = ut_utterance_defaults();
+    ut_utterance *more;
+    size_t more_count;
+    ut_status status =
+        ut_utterances_from_turns(t->c->arena, pieces, piece_count, &cut, &more, &more_count, err);
+    free(pieces);
+    if (status != UT_OK || !more_count)
+        return status;
+    ut_utterance *all = UT_ARENA_NEW(t->c->arena, ut_utterance, *count + more_count + 1);
+    if (!all)
+        return ut_fail_memory(err, "transcribe");
+    if (*count)
+        memcpy(all, *found, *count * sizeof *all);
+    memcpy(all + *count, more, more_count * sizeof *all);
+    *found = all;
+    *count += more_count;
+    return UT_OK;
+}
+
 static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_session *session,
                                   const ut_segment *window, const float *pcm, float *level,
                                   size_t n, float *scratch, ut_error *err)
@@ -279,6 +338,7 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_
     size_t count;
     UT_TRY(ut_utterances_from_words(t->c->arena, r.words, r.word_count, turns, turn_count, &cut,
                                     ut_language_is_spaced(r.language), &utterances, &count, err));
+    UT_TRY(add_wordless(t, &r, turns, turn_count, window, level, n, &utterances, &count, err));
     for (size_t i = 0; i < count && l->speaker >= 0; i++)
         utterances[i].speaker = l->speaker;
     UT_TRY(pool_voices(t, session, window->start, utterances, count, scratch, err));
