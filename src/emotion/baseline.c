@@ -82,7 +82,7 @@ void ut_baseline_hear(ut_hear hear, const void *expert, const float *voice, cons
     hear(expert, voice, NULL, p);
     if (!baseline)
         return;
-    const float half_known = 16;
+    const float half_known = 24;
     float share = (float)count / ((float)count + half_known);
     float known[UT_EMOTIONS];
     hear(expert, voice, baseline, known);

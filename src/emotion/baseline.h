@@ -26,7 +26,7 @@ typedef void (*ut_hear)(const void *expert, const float *voice, const float *bas
 
 /* The expert's opinion of a voice whose speaker's mean rests on `count` utterances; baseline NULL:
  * the speaker is not known. The opinions with and without the baseline are averaged in
- * log-probabilities, the first counting count / (count + 16): the mean of a few utterances, or of a
+ * log-probabilities, the first counting count / (count + 24): the mean of a few utterances, or of a
  * cluster that holds one mood of a speaker or two speakers, misleads (docs/evaluation.md). */
 void ut_baseline_hear(ut_hear hear, const void *expert, const float *voice, const float *baseline,
                       size_t count, float p[UT_EMOTIONS]);

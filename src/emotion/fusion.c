@@ -8,14 +8,17 @@ static const float talk_prior[UT_EMOTIONS] = {0.08f, 0.12f, 0.10f, 0.60f, 0.10f}
 static const float flat_prior[UT_EMOTIONS] = {0.2f, 0.2f, 0.2f, 0.2f, 0.2f};
 
 /* Fitted by tools/train/fusion.py (docs/evaluation.md has the scores). */
-static const float belief[UT_EXPERTS] = {1.3f, 1.0f, 1.955f, 0.3f, 1.0f};
+static const float belief[UT_EXPERTS] = {1.735f, 1.0f, 2.0f, 0.3f, 1.0f};
 /* The weight that text and context, which read the same words, share. */
-static const float words_weight = 1.15f;
+static const float words_weight = 1.10f;
 /* No expert has a veto: each may be wrong outright, so a part of its opinion is its prior. */
-static const float doubt[UT_EXPERTS] = {0.13f, 0.06f, 0.06f, 0.06f, 0.15f};
+static const float doubt[UT_EXPERTS] = {0.25f, 0.08f, 0.08f, 0.08f, 0.15f};
 /* How far a voice that was heard stands in for the prior of talk: what it learned from holds
  * everyday talk too, so that it knows by itself how rare feelings are. */
-static const float stand_in = 0.8f;
+static const float stand_in = 0.84f;
+/* What is left of the weight of a voice that sounds neutral: it says less than one that does not,
+ * for much that is felt is not heard, least of all by an expert that learned from actors. */
+static const float calm = 0.26f;
 
 static bool reads_words(int expert)
 {
@@ -40,6 +43,8 @@ static void weigh(const ut_opinion opinions[UT_EXPERTS], const float reliability
             understood = fmaxf(understood, reliability[e]);
         }
     }
+    weights[UT_EXPERT_ACOUSTIC] *=
+        1 - (1 - calm) * opinions[UT_EXPERT_ACOUSTIC].probabilities[UT_NEUTRAL];
     float others = 0;
     for (int e = 0; e < UT_EXPERT_LANGUAGE_MODEL; e++) {
         if (reads_words(e) && words > 0)
