@@ -2,12 +2,14 @@
 
     tools/train/text_documents.py --out TEXT ...; undertone analyze TEXT/meld --output_dir TEXT/out_meld   (dailydialog too)
     bench/acted.py --heads HEADS --group 23 --condition clean ulaw --keep ACTED
-    python tools/train/fusion.py --text TEXT --acted ACTED [--check 0 1]
+    python tools/train/fusion.py --text TEXT --acted ACTED --everyday EVERYDAY [--check 0 1]
+
+    undertone run --audio_dir CONVERSATIONS --output_dir EVERYDAY
 
 Reads the experts' opinions out of conversation.json and minimises the cross-entropy of the fused opinion, the mean over
-three kinds of talk that count the same: MELD's development dialogues and the held-out fifth of DailyDialog's (words
+kinds of talk: MELD's development dialogues and the held-out fifth of DailyDialog's (words
 speak, nobody is heard), and acted conversations of speakers that the voice head never heard (the voice speaks, the words
-are empty). Nothing here was seen by an expert's weights. Prints the constants, and for each kind accuracy, UAR, weighted
+are empty), and MELD's words in the voices of unlabelled everyday recordings. Nothing here was seen by an expert's weights. Prints the constants, and for each kind accuracy, UAR, weighted
 F1 and calibration error of the fusion beside its parts.
 
     log p = (1 - s * heard) * log prior + sum over experts of weight * reliability * log(opinion / the expert's prior)
@@ -75,6 +77,28 @@ class Set:
         self.share = torch.tensor([r[1] for r in rows])
 
 
+def spoken_calmly(words, recordings, seed=0):
+    """The words' utterances in voices of everyday recordings that have nothing to do with them.
+
+    The voice head learned from actors: of feelings in real talk it hears little, and takes most voices for neutral. Such
+    a voice must not overrule words that say how someone feels. The recordings have no labels and need none.
+    """
+    heard = []
+    for path in sorted(Path(recordings).rglob("conversation.json")):
+        for u in json.loads(path.read_text())["utterances"]:
+            o = u["emotion"]["opinions"].get("acoustic")
+            if o:
+                heard.append(([o["probabilities"][k] for k in LABELS], min(1.0, (u["end"] - u["start"]) / LONG)))
+    s = copy.copy(words)
+    pick = np.random.default_rng(seed).integers(0, len(heard), len(s.y))
+    s.name = words.name + ", calm voices"
+    s.p, s.present, s.reliable = s.p.clone(), s.present.clone(), s.reliable.clone()
+    s.p[:, 0] = torch.tensor([heard[i][0] for i in pick]).clamp(min=1e-4)
+    s.reliable[:, 0] = torch.tensor([heard[i][1] for i in pick])
+    s.present[:, 0] = 1
+    return s
+
+
 def fuse(s, k, only=None):
     """Log-probabilities [n, 5]; `only` some experts."""
     reliable = s.reliable if only is None else s.reliable * torch.tensor([float(x in only) for x in EXPERTS])
@@ -84,7 +108,9 @@ def fuse(s, k, only=None):
     weight = k["belief"] * reliable
     words = weight[:, 1:]
     understood = reliable[:, 1:].amax(1, keepdim=True)
-    weight = torch.cat([weight[:, :1], k["words"] * understood * words / words.sum(1, keepdim=True).clamp(min=1e-6)], 1)
+    # A voice that sounds neutral says less than one that does not: much that is felt is not heard.
+    voice = weight[:, :1] * (1 - (1 - k["calm"]) * s.p[:, 0, 3:4])
+    weight = torch.cat([voice, k["words"] * understood * words / words.sum(1, keepdim=True).clamp(min=1e-6)], 1)
     z = (1 - k["stand_in"] * reliable[:, :1]) * TALK.log() + (weight[:, :, None] * evidence).sum(1)
     return F.log_softmax(z, -1)
 
@@ -92,7 +118,7 @@ def fuse(s, k, only=None):
 def constants(raw):
     belief = torch.stack([F.softplus(raw[0]), torch.ones(()), F.softplus(raw[1]), F.softplus(raw[2])])
     return {"belief": belief, "words": F.softplus(raw[3]), "doubt": torch.sigmoid(raw[4:6])[[0, 1, 1, 1]],
-            "stand_in": torch.sigmoid(raw[6])}
+            "stand_in": torch.sigmoid(raw[6]), "calm": torch.sigmoid(raw[7])}
 
 
 def ece(p, y, w, bins=15):
@@ -121,7 +147,7 @@ def loss_of(s, k):
 
 
 def fit(kinds):
-    raw = torch.tensor([0.5, 0.0, -1.0, 0.5, -3.0, -3.0, 0.0], requires_grad=True)
+    raw = torch.tensor([0.5, 0.0, -1.0, 0.5, -3.0, -3.0, 0.0, 0.0], requires_grad=True)
     optimizer = torch.optim.LBFGS([raw], max_iter=300, line_search_fn="strong_wolfe")
 
     def closure():
@@ -181,6 +207,7 @@ def main():
     p.add_argument("--text", type=Path, required=True)
     p.add_argument("--acted", type=Path, required=True)
     p.add_argument("--conditions", nargs="+", default=["clean", "ulaw"])
+    p.add_argument("--everyday", type=Path, required=True, help="results of `undertone run` on everyday recordings")
     p.add_argument("--context", default="models/text/context.safetensors")
     p.add_argument("--check", nargs="*", default=[], help="groups of speakers that were not fitted on")
     a = p.parse_args()
@@ -191,11 +218,12 @@ def main():
                 for g in groups]
 
     voice = Set("acted", acted(["23"]))
-    k = fit([(1.0, text[0]), (0.5, text[1]), (1.0, voice)])
+    calm = spoken_calmly(text[0], a.everyday)
+    k = fit([(1.0, text[0]), (0.5, text[1]), (1.0, voice), (1.0, calm)])
     for name, value in k.items():
         print(name, [round(float(x), 3) for x in value.flatten()])
     ablate(text, k, a.context)
-    sets = [*text, voice] + ([Set("acted, other speakers", acted(a.check))] if a.check else [])
+    sets = [*text, calm, voice] + ([Set("acted, other speakers", acted(a.check))] if a.check else [])
     print(f"{'':24s}{'':22s}  acc   UAR   wF1   ECE  neutral")
     for s in sets:
         for only in (None, ["acoustic"], ["text"], ["text", "context"], ["text", "context", "retrieval"], ["context"]):
