@@ -104,13 +104,14 @@ def fuse(s, k, only=None):
     reliable = s.reliable if only is None else s.reliable * torch.tensor([float(x in only) for x in EXPERTS])
     doubt = k["doubt"][:, None]
     evidence = (((1 - doubt) * s.p + doubt * PRIORS) / PRIORS).log()
-    # Text, context and retrieval read the same words: together they weigh no more than one, however many speak.
+    # Text and context read the same words: together they weigh no more than one, whether one speaks or both.
     weight = k["belief"] * reliable
-    words = weight[:, 1:]
-    understood = reliable[:, 1:].amax(1, keepdim=True)
+    words = weight[:, 1:3]
+    understood = reliable[:, 1:3].amax(1, keepdim=True)
     # A voice that sounds neutral says less than one that does not: much that is felt is not heard.
     voice = weight[:, :1] * (1 - (1 - k["calm"]) * s.p[:, 0, 3:4])
-    weight = torch.cat([voice, k["words"] * understood * words / words.sum(1, keepdim=True).clamp(min=1e-6)], 1)
+    weight = torch.cat([voice, k["words"] * understood * words / words.sum(1, keepdim=True).clamp(min=1e-6),
+                        weight[:, 3:]], 1)
     z = (1 - k["stand_in"] * reliable[:, :1]) * TALK.log() + (weight[:, :, None] * evidence).sum(1)
     return F.log_softmax(z, -1)
 
