@@ -120,7 +120,7 @@ void ut_language_model_usage(const ut_engine *engine, char line[UT_LANGUAGE_MODE
     if (u.unbelieved)
         ut_buf_addf(&b, "; not believed in %llu of %llu conversations",
                     (unsigned long long)u.unbelieved,
-                    (unsigned long long)(u.unbelieved + u.believed));
+                    (unsigned long long)u.unbelieved + u.believed);
     if (u.unheard)
         ut_buf_addf(&b, "; not heard about %llu utterances: %s", (unsigned long long)u.unheard,
                     u.spent ? "the budget is spent" : u.fault);
