@@ -8,11 +8,11 @@
 #include "report/assets.h"
 
 /* 'sha256-...' of an inline style or script, as a content security policy names it. */
-static void add_source_hash(ut_buf *out, const unsigned char *text)
+static void add_source_hash(ut_buf *out, const ut_asset *asset)
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
     char base64[sodium_base64_ENCODED_LEN(sizeof hash, sodium_base64_VARIANT_ORIGINAL)];
-    crypto_hash_sha256(hash, text, strlen((const char *)text));
+    crypto_hash_sha256(hash, asset->bytes, asset->length);
     sodium_bin2base64(base64, sizeof base64, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
     ut_buf_addf(out, "'sha256-%s'", base64);
 }
@@ -103,14 +103,14 @@ static void add_head(ut_buf *out, const ut_conversation *c)
     ut_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                      "base-uri 'none'; form-action 'none'; media-src data: blob:; style-src ");
-    add_source_hash(out, ut_asset_report_css);
+    add_source_hash(out, ut_asset_find("report/report.css"));
     ut_buf_adds(out, "; script-src ");
-    add_source_hash(out, ut_asset_report_js);
+    add_source_hash(out, ut_asset_find("report/report.bundle.js"));
     ut_buf_adds(out, "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
                      "\n<meta name=\"generator\" content=\"Undertone " UT_VERSION "\">\n<title>");
     add_escaped(out, c->id ? c->id : "");
     ut_buf_adds(out, " - Undertone</title>\n<style>");
-    ut_buf_adds(out, (const char *)ut_asset_report_css);
+    ut_buf_adds(out, (const char *)ut_asset_find("report/report.css")->bytes);
     ut_buf_adds(out, "</style>\n</head>\n<body>\n");
 }
 
@@ -120,7 +120,7 @@ ut_status ut_report_html(const ut_conversation *c, const ut_html_audio *audio, u
     ut_buf head;
     ut_buf_init(&head, 0);
     add_head(&head, c);
-    ut_buf_adds(&head, (const char *)ut_asset_page_html);
+    ut_buf_adds(&head, (const char *)ut_asset_find("report/page.html")->bytes);
     ut_status status = ut_buf_status(&head) == UT_OK ? put_text(sink, ut_buf_text(&head), err)
                                                      : ut_fail_memory(err, "report");
     ut_buf_free(&head);
@@ -133,6 +133,6 @@ ut_status ut_report_html(const ut_conversation *c, const ut_html_audio *audio, u
     if (status == UT_OK)
         status = put_text(sink, "</script>\n<script>", err);
     if (status == UT_OK)
-        status = put_text(sink, (const char *)ut_asset_report_js, err);
+        status = put_text(sink, (const char *)ut_asset_find("report/report.bundle.js")->bytes, err);
     return status == UT_OK ? put_text(sink, "</script>\n</body>\n</html>\n", err) : status;
 }

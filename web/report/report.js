@@ -1,4 +1,3 @@
-'use strict';
 const data = JSON.parse(document.getElementById('data').textContent);
 const EMOTIONS = ['sad', 'happy', 'angry', 'neutral', 'non-neutral'];
 const LETTER = { sad: 'S', happy: 'H', angry: 'A', neutral: 'N', 'non-neutral': 'X' };
