@@ -5,21 +5,27 @@
 #include <string.h>
 
 #include "report/cues.h"
+#include "report/exports_internal.h"
 
 const ut_export ut_exports[UT_EXPORT_COUNT] = {
-    {"utterances.csv", ut_export_csv},   {"conversation.srt", ut_export_srt},
-    {"conversation.vtt", ut_export_vtt}, {"conversation.tsv", ut_export_tsv},
-    {"conversation.txt", ut_export_txt}, {"conversation.rttm", ut_export_rttm},
+    {"utterances.csv", ut_export_csv},
+    {"conversation.srt", ut_export_srt},
+    {"conversation.vtt", ut_export_vtt},
+    {"conversation.tsv", ut_export_tsv},
+    {"conversation.txt", ut_export_txt},
+    {"conversation.rttm", ut_export_rttm},
+    {"conversation.TextGrid", ut_export_textgrid},
+    {"conversation.eaf", ut_export_eaf},
+    {"conversation.audacity.txt", ut_export_audacity},
 };
 
-static const char *speaker_name(const ut_conversation *c, const ut_utterance *u)
+const char *ut_export_speaker(const ut_conversation *c, const ut_utterance *u)
 {
     return u->speaker >= 0 && (size_t)u->speaker < c->speaker_count ? c->speakers[u->speaker]
                                                                     : NULL;
 }
 
-/* The text on one line: control characters become spaces, runs of them one; "(angry)" for none. */
-static void add_line(ut_buf *out, const ut_utterance *u, bool emotion_for_none)
+void ut_export_line(ut_buf *out, const ut_utterance *u, bool emotion_for_none)
 {
     size_t start = out->length;
     bool gap = false;
@@ -73,7 +79,7 @@ ut_status ut_export_csv(const ut_conversation *c, ut_buf *out)
         ut_buf_addf(out, "%zu", i);
         csv_number(out, u->start, 3);
         csv_number(out, u->end, 3);
-        csv_text(out, speaker_name(c, u));
+        csv_text(out, ut_export_speaker(c, u));
         csv_number(out, (double)u->speaker_confidence, 4);
         csv_text(out, u->text);
         csv_number(out, (double)u->text_confidence, 4);
@@ -89,7 +95,7 @@ ut_status ut_export_csv(const ut_conversation *c, ut_buf *out)
 
 /* ---------------------------------------------------------------------------- subtitles */
 
-static long long milliseconds(double seconds)
+long long ut_export_milliseconds(double seconds)
 {
     return llround(seconds * 1000);
 }
@@ -104,7 +110,7 @@ static void clock_time(ut_buf *out, long long ms, char point)
  * it. */
 static void cue_times(ut_buf *out, const ut_cue_span *cue, char point)
 {
-    long long start = milliseconds(cue->start), end = milliseconds(cue->end);
+    long long start = ut_export_milliseconds(cue->start), end = ut_export_milliseconds(cue->end);
     clock_time(out, start, point);
     ut_buf_adds(out, " --> ");
     clock_time(out, end > start ? end : start + 1, point);
@@ -154,14 +160,14 @@ static ut_status each_cue(const ut_conversation *c, ut_buf *out, cue_writer writ
     for (size_t i = 0; i < c->utterance_count && status == UT_OK; i++) {
         const ut_utterance *u = &c->utterances[i];
         ut_buf_clear(&text);
-        add_line(&text, u, true);
+        ut_export_line(&text, u, true);
         status = ut_buf_status(&text);
         ut_cue_span *cues = NULL;
         size_t count = 0;
         if (status == UT_OK && text.length)
             status = ut_cue_cut(u, text.data, text.length, &cues, &count);
         for (size_t k = 0; k < count; k++)
-            write(out, ++number, speaker_name(c, u), text.data, &cues[k]);
+            write(out, ++number, ut_export_speaker(c, u), text.data, &cues[k]);
         free(cues);
     }
     ut_buf_free(&text);
@@ -211,8 +217,9 @@ ut_status ut_export_tsv(const ut_conversation *c, ut_buf *out)
     ut_buf_adds(out, "start\tend\ttext\n");
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
-        ut_buf_addf(out, "%lld\t%lld\t", milliseconds(u->start), milliseconds(u->end));
-        add_line(out, u, false);
+        ut_buf_addf(out, "%lld\t%lld\t", ut_export_milliseconds(u->start),
+                    ut_export_milliseconds(u->end));
+        ut_export_line(out, u, false);
         ut_buf_adds(out, "\n");
     }
     return ut_buf_status(out);
@@ -222,10 +229,10 @@ ut_status ut_export_txt(const ut_conversation *c, ut_buf *out)
 {
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
-        const char *speaker = speaker_name(c, u);
+        const char *speaker = ut_export_speaker(c, u);
         if (speaker)
             ut_buf_addf(out, "[%s]: ", speaker);
-        add_line(out, u, true);
+        ut_export_line(out, u, true);
         ut_buf_adds(out, "\n");
     }
     return ut_buf_status(out);
@@ -243,7 +250,7 @@ ut_status ut_export_rttm(const ut_conversation *c, ut_buf *out)
 {
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
-        const char *speaker = speaker_name(c, u);
+        const char *speaker = ut_export_speaker(c, u);
         if (!speaker)
             continue;
         ut_buf_adds(out, "SPEAKER ");

@@ -30,13 +30,28 @@ UT_MUST_CHECK ut_status ut_export_txt(const ut_conversation *c, ut_buf *out);
  * replaced by '_'. Utterances without a speaker are left out. */
 UT_MUST_CHECK ut_status ut_export_rttm(const ut_conversation *c, ut_buf *out);
 
+/* Annotation programs: a tier a speaker ("unknown" for utterances without one) with the texts,
+ * beside it one with the emotions and, where words are known, one with them. Where a speaker's
+ * utterances overlap, the later one begins when the earlier ends, since a tier may not overlap
+ * itself; times are whole milliseconds.
+ *
+ * Praat's TextGrid, long form (manual page "TextGrid file formats"). */
+UT_MUST_CHECK ut_status ut_export_textgrid(const ut_conversation *c, ut_buf *out);
+/* ELAN's EAF 3.0 ("EAF schema description", Max Planck Institute for Psycholinguistics): the
+ * emotions are annotations of the texts, with a controlled vocabulary to correct them by. The date,
+ * which the format wants, is fixed. */
+UT_MUST_CHECK ut_status ut_export_eaf(const ut_conversation *c, ut_buf *out);
+
+/* Audacity's label track: "start end [SPEAKER_00] emotion: text", tabs, seconds. */
+UT_MUST_CHECK ut_status ut_export_audacity(const ut_conversation *c, ut_buf *out);
+
 typedef struct ut_export {
     const char *name; /* of the file beside conversation.json */
     ut_status (*write)(const ut_conversation *c, ut_buf *out);
 } ut_export;
 
 /* All of them: "utterances.csv", "conversation.srt", ... */
-#define UT_EXPORT_COUNT 6
+#define UT_EXPORT_COUNT 9
 extern const ut_export ut_exports[UT_EXPORT_COUNT];
 
 #endif

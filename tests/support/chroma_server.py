@@ -6,9 +6,7 @@ and ends with its parent; where none can be had it prints 0 and why. As a module
 The packages (chromadb 1.5.9 and what it needs, 500 MB, about a minute) are installed once, into build/chroma-1.5.9 of
 the sources, whatever build asks."""
 import ctypes
-import fcntl
 import os
-import pathlib
 import signal
 import socket
 import subprocess
@@ -16,35 +14,15 @@ import sys
 import time
 import urllib.request
 
+from packages import Absent
+import packages
+
 VERSION = "1.5.9"
-BUILD = pathlib.Path(os.environ.get("UT_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2])) / "build"
-PLACE = BUILD / f"chroma-{VERSION}"
-
-
-class Absent(Exception):
-    """Why there is no Chroma here."""
 
 
 def python():
     """The Python that has Chroma, installed if need be."""
-    BUILD.mkdir(exist_ok=True)
-    with open(BUILD / "chroma.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (PLACE / "complete").exists():
-            install()
-    return PLACE / "bin" / "python"
-
-
-def install():
-    commands = (
-        ["-m", "venv", "--clear", "--without-pip", PLACE],
-        ["-m", "pip", "--python", PLACE / "bin" / "python", "install", "--quiet", "--no-input", f"chromadb=={VERSION}"],
-    )
-    for command in commands:
-        done = subprocess.run([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise Absent(f"chromadb {VERSION} could not be installed: {(done.stderr.strip().splitlines() or ['?'])[-1][:200]}")
-    (PLACE / "complete").touch()
+    return packages.python(f"chroma-{VERSION}", f"chromadb=={VERSION}")
 
 
 def end_with_parent():

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "report/cues.h"
 #include "report/exports.h"
 #include "synthetic.h"
@@ -192,6 +193,76 @@ static void simple_formats(void **state)
     ut_conversation_destroy(c);
 }
 
+static void tiers_do_not_overlap(void **state)
+{
+    (void)state;
+    ut_conversation *c = synthetic(3);
+    c->source.duration = 4;
+    c->speakers[1] = "the \"second\" & <last>";
+    ut_utterance *u = c->utterances;
+    u[0] = (ut_utterance){.start = 0.5, .end = 2, .text = "say \"a\" & b", .speaker = 1};
+    u[0].emotion = (ut_emotion){.present = true, .label = UT_ANGRY};
+    u[1] = (ut_utterance){.start = 1, .end = 3, .text = "c", .speaker = 1};
+    u[2] = (ut_utterance){.start = 1.5, .end = 2.5, .text = "d", .speaker = 1};
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    assert_int_equal(ut_export_textgrid(c, &out), UT_OK);
+    assert_non_null(strstr(out.data, "name = \"the \"\"second\"\" & <last>\"\n        xmin = 0\n"
+                                     "        xmax = 4.000\n        intervals: size = 4\n"));
+    assert_non_null(strstr(out.data, "xmin = 0.500\n            xmax = 2.000\n"
+                                     "            text = \"say \"\"a\"\" & b\"\n"));
+    assert_non_null(strstr(out.data, "intervals [3]:\n            xmin = 2.000\n"
+                                     "            xmax = 3.000\n            text = \"c\"\n"));
+    assert_null(strstr(out.data, "\"d\"")); /* nothing is left of it */
+    ut_buf_clear(&out);
+    assert_int_equal(ut_export_eaf(c, &out), UT_OK);
+    assert_non_null(strstr(out.data, "<TIME_SLOT TIME_SLOT_ID=\"ts2\" TIME_VALUE=\"2000\"/>"));
+    assert_null(strstr(out.data, "ts4"));
+    assert_non_null(strstr(out.data, "<ALIGNABLE_ANNOTATION ANNOTATION_ID=\"a1\" "
+                                     "TIME_SLOT_REF1=\"ts2\" TIME_SLOT_REF2=\"ts3\">"
+                                     "<ANNOTATION_VALUE>c</ANNOTATION_VALUE>"));
+    assert_non_null(strstr(out.data, "ANNOTATION_REF=\"a0\" CVE_REF=\"cve2\">"
+                                     "<ANNOTATION_VALUE>angry</ANNOTATION_VALUE>"));
+    assert_non_null(strstr(out.data, "PARTICIPANT=\"the &quot;second&quot; &amp; &lt;last&gt;\""));
+    ut_buf_clear(&out);
+    assert_int_equal(ut_export_audacity(c, &out), UT_OK);
+    assert_memory_equal(
+        out.data, "0.500\t2.000\t[the \"second\" & <last>] angry: say \"a\" & b\n1.000\t3.000\t",
+        60);
+    ut_buf_free(&out);
+    ut_conversation_destroy(c);
+}
+
+/* For the test that opens them in their own programs: exports/ in the build folder. */
+static void writes_examples(void **state)
+{
+    (void)state;
+    const char *build = getenv("UT_BUILD_DIR");
+    if (!build)
+        return;
+    char *folder = ut_path_join(build, "exports");
+    assert_int_equal(ut_file_make_dirs(folder, NULL), UT_OK);
+    ut_conversation *c = synthetic(40);
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    for (size_t i = 0; i <= UT_EXPORT_COUNT; i++) {
+        ut_buf_clear(&out);
+        if (i < UT_EXPORT_COUNT)
+            assert_int_equal(ut_exports[i].write(c, &out), UT_OK);
+        else
+            assert_int_equal(
+                ut_conversation_write(c, UT_DOCUMENT_WHOLE, (ut_sink){ut_buf_put, &out}, NULL),
+                UT_OK);
+        char *path =
+            ut_path_join(folder, i < UT_EXPORT_COUNT ? ut_exports[i].name : "conversation.json");
+        assert_int_equal(ut_file_write(path, out.data, out.length, NULL), UT_OK);
+        free(path);
+    }
+    ut_buf_free(&out);
+    ut_conversation_destroy(c);
+    free(folder);
+}
+
 static void lines_balance(void **state)
 {
     (void)state;
@@ -209,10 +280,9 @@ static void lines_balance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv_reads_back),
-        cmocka_unit_test(subtitles_hold_all_text),
-        cmocka_unit_test(simple_formats),
-        cmocka_unit_test(lines_balance),
+        cmocka_unit_test(csv_reads_back),  cmocka_unit_test(subtitles_hold_all_text),
+        cmocka_unit_test(simple_formats),  cmocka_unit_test(tiers_do_not_overlap),
+        cmocka_unit_test(writes_examples), cmocka_unit_test(lines_balance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,37 @@
+"""Python packages for tests, each set in an environment of its own below the sources' build folder, installed once,
+whatever build asks."""
+import fcntl
+import os
+import pathlib
+import subprocess
+import sys
+
+BUILD = pathlib.Path(os.environ.get("UT_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2])) / "build"
+
+
+class Absent(Exception):
+    """Why they are not here."""
+
+
+def python(name, *packages):
+    """The Python that has the packages ("chromadb==1.5.9"), in build/<name>, made if need be."""
+    BUILD.mkdir(exist_ok=True)
+    place = BUILD / name
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "complete").exists():
+            install(place, packages)
+    return place / "bin" / "python"
+
+
+def install(place, packages):
+    commands = (
+        ["-m", "venv", "--clear", "--without-pip", place],
+        ["-m", "pip", "--python", place / "bin" / "python", "install", "--quiet", "--no-input", *packages],
+    )
+    for command in commands:
+        done = subprocess.run([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["?"])[-1][:200]
+            raise Absent(f"{' '.join(packages)} could not be installed: {why}")
+    (place / "complete").touch()
