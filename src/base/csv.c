@@ -155,3 +155,20 @@ size_t ut_csv_column(const ut_csv *csv, const char *name)
         i++;
     return i;
 }
+
+void ut_csv_cell(ut_buf *out, const char *text)
+{
+    if (!text || !*text)
+        return;
+    if (!strpbrk(text, ",\"\r\n") && *text != ' ' && text[strlen(text) - 1] != ' ') {
+        ut_buf_adds(out, text);
+        return;
+    }
+    ut_buf_adds(out, "\"");
+    for (; *text; text++) {
+        if (*text == '"')
+            ut_buf_adds(out, "\"");
+        ut_buf_add(out, text, 1);
+    }
+    ut_buf_adds(out, "\"");
+}

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "undertone_status.h"
 
 typedef struct ut_csv {
@@ -25,6 +26,10 @@ enum { UT_CSV_COLUMNS_MOST = 1024 };
  * a row with more or fewer cells than there are columns, a NUL byte. */
 UT_MUST_CHECK ut_status ut_csv_parse(const char *text, size_t length, const char *name,
                                      ut_arena *arena, ut_csv *csv, ut_error *err);
+
+/* Writes one cell, in quotes where it must be; NULL is empty. Separators and line ends (RFC 4180
+ * has CRLF) are the caller's. */
+void ut_csv_cell(ut_buf *out, const char *text);
 
 /* The column of that name in any case, or csv->columns. */
 size_t ut_csv_column(const ut_csv *csv, const char *name);

@@ -271,17 +271,6 @@ ut_status ut_knowledge_import(const ut_engine *engine, ut_store *store, const ch
     return status;
 }
 
-static void write_cell(ut_buf *out, const char *text)
-{
-    ut_buf_adds(out, "\"");
-    for (; *text; text++) {
-        if (*text == '"')
-            ut_buf_adds(out, "\"");
-        ut_buf_add(out, text, 1);
-    }
-    ut_buf_adds(out, "\",");
-}
-
 static ut_status write_row(void *context, const ut_store_item *item, const float *vector,
                            ut_error *err)
 {
@@ -289,12 +278,16 @@ static ut_status write_row(void *context, const ut_store_item *item, const float
     const char *label = item->label >= 0 ? ut_emotion_name((ut_emotion_label)item->label) : "";
     const char *cells[] = {item->text,    label,        item->speaker,     item->language,
                            item->channel, item->source, item->conversation};
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
-        write_cell(out, cells[i]);
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        ut_csv_cell(out, cells[i]);
+        ut_buf_adds(out, ",");
+    }
     ut_buf_add_fixed(out, item->start, 3);
     ut_buf_adds(out, ",");
     ut_buf_add_fixed(out, item->end, 3);
-    ut_buf_addf(out, ",%s\r\n", item->id);
+    ut_buf_adds(out, ",");
+    ut_csv_cell(out, item->id);
+    ut_buf_adds(out, "\r\n");
     (void)vector;
     return ut_buf_status(out) == UT_OK ? UT_OK : ut_fail_memory(err, "knowledge");
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "report/cues.h"
 #include "report/exports_internal.h"
 
@@ -48,19 +49,7 @@ void ut_export_line(ut_buf *out, const ut_utterance *u, bool emotion_for_none)
 static void csv_text(ut_buf *out, const char *text)
 {
     ut_buf_adds(out, ",");
-    if (!text || !*text)
-        return;
-    if (!strpbrk(text, ",\"\r\n") && *text != ' ' && text[strlen(text) - 1] != ' ') {
-        ut_buf_adds(out, text);
-        return;
-    }
-    ut_buf_adds(out, "\"");
-    for (; *text; text++) {
-        if (*text == '"')
-            ut_buf_adds(out, "\"");
-        ut_buf_add(out, text, 1);
-    }
-    ut_buf_adds(out, "\"");
+    ut_csv_cell(out, text);
 }
 
 static void csv_number(ut_buf *out, double value, int decimals)

@@ -83,12 +83,39 @@ static void test_damage_is_told_with_its_line(void **state)
     assert_int_equal(ut_csv_parse("a\0b", 3, "t.csv", arena, &csv, &err), UT_ERR_FORMAT);
 }
 
+static void test_cells_written_are_read_back(void **state)
+{
+    (void)state;
+    static const char *const cells[] = {"plain",    "",   "a, b", "say \"yes\"", "two\nlines",
+                                        " padded ", "\"", "cr\r", NULL};
+    enum { COUNT = sizeof cells / sizeof *cells };
+    ut_buf out;
+    ut_buf_init(&out, 0);
+    for (int i = 0; i < COUNT; i++)
+        ut_buf_addf(&out, "c%d%s", i, i + 1 < COUNT ? "," : "\r\n");
+    for (int i = 0; i < COUNT; i++) {
+        ut_csv_cell(&out, cells[i]);
+        ut_buf_adds(&out, i + 1 < COUNT ? "," : "\r\n");
+    }
+    ut_csv csv;
+    ut_error err;
+    assert_int_equal(ut_csv_parse(ut_buf_text(&out), out.length, "t.csv", arena, &csv, &err),
+                     UT_OK);
+    assert_int_equal(csv.columns, COUNT);
+    assert_int_equal(csv.rows, 1);
+    for (int i = 0; i < COUNT; i++)
+        assert_string_equal(csv.cells[i], cells[i] ? cells[i] : "");
+    assert_non_null(strstr(ut_buf_text(&out), "plain,,\"a, b\"")); /* quotes only where needed */
+    ut_buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_quotes_and_line_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_spreadsheets_write, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_told_with_its_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cells_written_are_read_back, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
