@@ -193,13 +193,16 @@ static ut_status delete (const call *c, ut_error *err)
 
 static ut_status show_stats(const call *c, ut_store *store, ut_error *err)
 {
-    ut_knowledge_stats stats;
-    UT_TRY(ut_knowledge_count(store, &stats, err));
+    size_t total, labels[UT_EMOTIONS];
+    UT_TRY(ut_store_count(store, &total, err));
+    UT_TRY(ut_store_labels(store, labels, err));
     printf("store       %s\nembeddings  %s\nutterances  %zu\n", c->settings.store,
-           ut_store_space_of(store).model, stats.total);
-    for (int i = 0; i < UT_EMOTIONS; i++)
-        printf("%-12s%zu\n", ut_emotion_name((ut_emotion_label)i), stats.labels[i]);
-    printf("no label    %zu\n", stats.total - stats.labelled);
+           ut_store_space_of(store).model, total);
+    for (int i = 0; i < UT_EMOTIONS; i++) {
+        printf("%-12s%zu\n", ut_emotion_name((ut_emotion_label)i), labels[i]);
+        total -= labels[i] < total ? labels[i] : total; /* others may add meanwhile */
+    }
+    printf("no label    %zu\n", total);
     return UT_OK;
 }
 

@@ -14,8 +14,7 @@ enum {
     MOST = 64,             /* examples shown for an utterance */
     VOTERS = 50,           /* nearest that vote */
     EACH_CONVERSATION = 2, /* shown of one conversation */
-    BATCH = 64,    /* utterances searched for at once: bounds the memory of their candidates */
-    SAMPLE = 20000 /* items that a store's shares of labels are counted over */
+    BATCH = 64 /* utterances searched for at once: bounds the memory of their candidates */
 };
 
 /* Fitted on MELD's development part with its training part as knowledge base (bench/retrieval.py):
@@ -77,33 +76,14 @@ static ut_status find_made(const ut_examples_from *from, ut_weights **weights,
     return UT_OK;
 }
 
-typedef struct tally {
-    size_t visited;
-    size_t labels[UT_EMOTIONS];
-} tally;
-
-static ut_status count_label(void *context, const ut_store_item *item, const float *vector,
-                             ut_error *err)
-{
-    tally *t = context;
-    (void)vector;
-    if (item->label >= 0)
-        t->labels[item->label]++;
-    return ++t->visited < SAMPLE
-               ? UT_OK
-               : ut_fail(err, UT_ERR_CANCELLED, "emotion", "%d items are enough", SAMPLE);
-}
-
 /* A vote for a label that is everywhere says less than one for a rare label. */
 static ut_status count_shares(source *from, ut_error *err)
 {
-    tally t = {0};
-    ut_status status = ut_store_each(from->store, count_label, &t, err);
-    if (status != UT_OK && status != UT_ERR_CANCELLED)
-        return status;
+    size_t counts[UT_EMOTIONS];
+    UT_TRY(ut_store_labels(from->store, counts, err));
     float total = 0;
     for (int i = 0; i < UT_EMOTIONS; i++)
-        total += from->share[i] = 1 + (float)t.labels[i];
+        total += from->share[i] = 1 + (float)counts[i];
     for (int i = 0; i < UT_EMOTIONS; i++)
         from->share[i] /= total;
     return UT_OK;

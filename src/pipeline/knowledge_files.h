@@ -38,13 +38,6 @@ UT_MUST_CHECK ut_status ut_knowledge_export(ut_store *store, const char *path, u
 UT_MUST_CHECK ut_status ut_knowledge_remove_source(ut_store *store, const char *source,
                                                    size_t *removed, ut_error *err);
 
-typedef struct ut_knowledge_stats {
-    size_t total, labelled;
-    size_t labels[UT_EMOTIONS];
-} ut_knowledge_stats;
-UT_MUST_CHECK ut_status ut_knowledge_count(ut_store *store, ut_knowledge_stats *stats,
-                                           ut_error *err);
-
 typedef struct ut_knowledge_query {
     const char *text, *audio; /* one of them; a recording asks for each of its utterances */
     size_t k;

@@ -47,26 +47,6 @@ ut_status ut_knowledge_remove_source(ut_store *store, const char *source, size_t
     return status;
 }
 
-static ut_status count_one(void *context, const ut_store_item *item, const float *vector,
-                           ut_error *err)
-{
-    ut_knowledge_stats *stats = context;
-    (void)vector;
-    (void)err;
-    stats->total++;
-    if (item->label >= 0) {
-        stats->labelled++;
-        stats->labels[item->label]++;
-    }
-    return UT_OK;
-}
-
-ut_status ut_knowledge_count(ut_store *store, ut_knowledge_stats *stats, ut_error *err)
-{
-    *stats = (ut_knowledge_stats){0};
-    return ut_store_each(store, count_one, stats, err);
-}
-
 /* ----------------------------------------------------------------------------- searching */
 
 typedef struct looking {

@@ -394,13 +394,10 @@ static ut_status count_items(void *self, size_t *count, ut_error *err)
     return status;
 }
 
-ut_status ut_chroma_keep(ut_store_item *item, ut_arena *arena, ut_error *err)
+static ut_status count_labels(void *self, size_t counts[UT_EMOTIONS], ut_error *err)
 {
-    const char **strings[] = {&item->id,      &item->text,   &item->speaker,     &item->language,
-                              &item->channel, &item->source, &item->conversation};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        if (!(*strings[i] = ut_arena_strdup(arena, *strings[i])))
-            return ut_fail_memory(err, "store");
+    for (unsigned i = 0; i < UT_EMOTIONS; i++)
+        UT_TRY(ut_chroma_passing(self, &(ut_store_filter){.labels = 1u << i}, &counts[i], err));
     return UT_OK;
 }
 
@@ -418,7 +415,7 @@ static ut_status get_item(void *self, const char *id, ut_arena *arena, ut_store_
         status = ut_chroma_row_vector(&rows, 0, vector, c->space.dim, err);
     if (status == UT_OK) {
         ut_chroma_row_item(&rows, 0, item);
-        status = ut_chroma_keep(item, arena, err);
+        status = ut_store_keep(item, arena, err);
     }
     ut_chroma_forget(&answer);
     return status;
@@ -506,8 +503,15 @@ static ut_status each(void *self, ut_store_visit visit, void *context, ut_error 
     return ut_chroma_walk(self, NULL, visit, context, err);
 }
 
-static const ut_store_backend backend = {close_chroma, count_items, add,  remove_ids,
-                                         set_label,    get_item,    each, ut_chroma_nearest};
+static const ut_store_backend backend = {.close = close_chroma,
+                                         .count = count_items,
+                                         .labels = count_labels,
+                                         .add = add,
+                                         .remove = remove_ids,
+                                         .set_label = set_label,
+                                         .get = get_item,
+                                         .each = each,
+                                         .nearest = ut_chroma_nearest};
 
 ut_status ut_store_chroma_open(const char *url, ut_store_mode mode, ut_store_space space,
                                const ut_store_options *options, ut_store_opened *opened,

@@ -128,7 +128,4 @@ UT_MUST_CHECK ut_status ut_chroma_passing(const ut_chroma *c, const ut_store_fil
 UT_MUST_CHECK ut_status ut_chroma_walk(const ut_chroma *c, const ut_store_filter *filter,
                                        ut_store_visit visit, void *context, ut_error *err);
 
-/* `item` with its strings copied into `arena`. */
-UT_MUST_CHECK ut_status ut_chroma_keep(ut_store_item *item, ut_arena *arena, ut_error *err);
-
 #endif

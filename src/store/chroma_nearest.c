@@ -67,7 +67,7 @@ static ut_status make_hit(const search *s, const ut_chroma_rows *rows, const can
     size_t dim = s->c->space.dim;
     *hit = (ut_store_hit){.distance = from->distance};
     ut_chroma_row_item(rows, from->row, &hit->item);
-    UT_TRY(ut_chroma_keep(&hit->item, s->arena, err));
+    UT_TRY(ut_store_keep(&hit->item, s->arena, err));
     if (!s->query->with_vectors)
         return UT_OK;
     float *copy = UT_ARENA_NEW(s->arena, float, dim);
@@ -183,7 +183,7 @@ static ut_status insert(const search *s, size_t q, const ut_store_item *item, co
     if (at == k)
         return UT_OK;
     ut_store_hit hit = {.item = *item, .distance = distance};
-    UT_TRY(ut_chroma_keep(&hit.item, s->arena, err));
+    UT_TRY(ut_store_keep(&hit.item, s->arena, err));
     if (s->query->with_vectors) {
         float *copy = UT_ARENA_NEW(s->arena, float, dim);
         if (!copy)

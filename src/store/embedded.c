@@ -339,6 +339,11 @@ static ut_status count_locked(void *self, size_t *count, ut_error *err)
     LOCKED(ut_embedded_count(e, count, err));
 }
 
+static ut_status labels_locked(void *self, size_t counts[UT_EMOTIONS], ut_error *err)
+{
+    LOCKED(ut_embedded_labels(e, counts, err));
+}
+
 static ut_status add_locked(void *self, const ut_store_item *items, const float *vectors,
                             size_t count, size_t *added, ut_error *err)
 {
@@ -376,6 +381,7 @@ static ut_status nearest_locked(void *self, const ut_store_query *query, ut_aren
 const ut_store_backend ut_embedded_backend = {
     .close = close_embedded,
     .count = count_locked,
+    .labels = labels_locked,
     .add = add_locked,
     .remove = remove_locked,
     .set_label = set_label_locked,

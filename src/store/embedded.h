@@ -90,6 +90,7 @@ void ut_embedded_reset(ut_embedded *e);
 
 /* The back end's functions, with the lock held. */
 ut_status ut_embedded_count(ut_embedded *e, size_t *count, ut_error *err);
+ut_status ut_embedded_labels(ut_embedded *e, size_t counts[UT_EMOTIONS], ut_error *err);
 ut_status ut_embedded_add(ut_embedded *e, const ut_store_item *items, const float *vectors,
                           size_t count, size_t *added, ut_error *err);
 ut_status ut_embedded_remove(ut_embedded *e, const char *const *ids, size_t count, size_t *removed,
@@ -107,7 +108,4 @@ ut_status ut_embedded_nearest(ut_embedded *e, const ut_store_query *query, ut_ar
     "id, text, label, speaker, language, channel, source, conversation, start, stop, vector"
 UT_MUST_CHECK ut_status ut_embedded_row(const ut_embedded *e, sqlite3_stmt *row,
                                         ut_store_item *item, float *vector, ut_error *err);
-/* Moves an item's strings into `arena`. */
-UT_MUST_CHECK ut_status ut_embedded_keep(ut_store_item *item, ut_arena *arena, ut_error *err);
-
 #endif

@@ -178,16 +178,6 @@ ut_status ut_embedded_set_label(ut_embedded *e, const char *id, int label, ut_er
     return ut_writer_end(&w, status, err);
 }
 
-ut_status ut_embedded_keep(ut_store_item *item, ut_arena *arena, ut_error *err)
-{
-    const char **strings[] = {&item->id,      &item->text,   &item->speaker,     &item->language,
-                              &item->channel, &item->source, &item->conversation};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        if (!(*strings[i] = ut_arena_strdup(arena, *strings[i])))
-            return ut_fail_memory(err, "store");
-    return UT_OK;
-}
-
 ut_status ut_embedded_get(ut_embedded *e, const char *id, ut_arena *arena, ut_store_item *item,
                           float *vector, ut_error *err)
 {
@@ -202,7 +192,7 @@ ut_status ut_embedded_get(ut_embedded *e, const char *id, ut_arena *arena, ut_st
     if (rc != SQLITE_ROW)
         return ut_embedded_fail(e, rc, err);
     UT_TRY(ut_embedded_row(e, row, item, vector, err));
-    return ut_embedded_keep(item, arena, err);
+    return ut_store_keep(item, arena, err);
 }
 
 ut_status ut_embedded_each(ut_embedded *e, ut_store_visit visit, void *context, ut_error *err)

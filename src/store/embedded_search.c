@@ -230,7 +230,7 @@ static ut_status take(search *x, const ut_store_item *item, float distance, ut_s
     if (at == x->query->k)
         return UT_OK;
     ut_store_hit hit = {*item, distance, NULL};
-    UT_TRY(ut_embedded_keep(&hit.item, x->arena, err));
+    UT_TRY(ut_store_keep(&hit.item, x->arena, err));
     if (x->query->with_vectors) {
         float *copy = UT_ARENA_NEW(x->arena, float, x->e->dim);
         if (!copy)
@@ -333,6 +333,22 @@ static ut_status run(search *x, ut_store_hit *hits, size_t *found, ut_error *err
     for (size_t q = 0; q < TILE; q++)
         free(x->seekers[q].kept);
     ut_arena_destroy(scratch);
+    return status;
+}
+
+ut_status ut_embedded_labels(ut_embedded *e, size_t counts[UT_EMOTIONS], ut_error *err)
+{
+    UT_TRY(ut_image_begin(e, err));
+    ut_status status = ut_image_refresh(e, err);
+    ut_shape shape = ut_shape_of(e->dim, &e->basis);
+    for (size_t b = 0; status == UT_OK && b < e->image.count; b++) {
+        ut_block block = ut_block_view(e->image.blocks[b], &shape);
+        for (size_t i = 0; i < *block.used; i++)
+            if (block.label[i] >= 0)
+                counts[block.label[i]]++;
+    }
+    ut_embedded_reset(e);
+    (void)ut_embedded_run(e, UT_ST_COMMIT);
     return status;
 }
 

@@ -11,6 +11,7 @@
 typedef struct ut_store_backend {
     void (*close)(void *self);
     ut_status (*count)(void *self, size_t *count, ut_error *err);
+    ut_status (*labels)(void *self, size_t counts[UT_EMOTIONS], ut_error *err); /* given as zeros */
     ut_status (*add)(void *self, const ut_store_item *items, const float *vectors, size_t count,
                      size_t *added, ut_error *err); /* ids given, distinct; count of 1 and more */
     ut_status (*remove)(void *self, const char *const *ids, size_t count, size_t *removed,
@@ -39,6 +40,9 @@ UT_MUST_CHECK ut_status ut_store_embedded_open(const char *path, ut_store_mode m
 UT_MUST_CHECK ut_status ut_store_chroma_open(const char *url, ut_store_mode mode,
                                              ut_store_space space, const ut_store_options *options,
                                              ut_store_opened *opened, ut_error *err);
+
+/* Moves an item's strings into `arena`. */
+UT_MUST_CHECK ut_status ut_store_keep(ut_store_item *item, ut_arena *arena, ut_error *err);
 
 /* The failure both give for a store of another space. */
 ut_status ut_store_other_space(const char *where, ut_store_space held, ut_store_space asked,

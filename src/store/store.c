@@ -64,10 +64,26 @@ ut_status ut_store_other_space(const char *where, ut_store_space held, ut_store_
         where, held.dim, held.model, asked.dim, asked.model);
 }
 
+ut_status ut_store_keep(ut_store_item *item, ut_arena *arena, ut_error *err)
+{
+    const char **strings[] = {&item->id,      &item->text,   &item->speaker,     &item->language,
+                              &item->channel, &item->source, &item->conversation};
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        if (!(*strings[i] = ut_arena_strdup(arena, *strings[i])))
+            return ut_fail_memory(err, "store");
+    return UT_OK;
+}
+
 ut_status ut_store_count(ut_store *store, size_t *count, ut_error *err)
 {
     *count = 0;
     return store->opened.backend->count(store->opened.self, count, err);
+}
+
+ut_status ut_store_labels(ut_store *store, size_t counts[UT_EMOTIONS], ut_error *err)
+{
+    memset(counts, 0, UT_EMOTIONS * sizeof *counts);
+    return store->opened.backend->labels(store->opened.self, counts, err);
 }
 
 /* ------------------------------------------------------------------ what may go in */

@@ -88,6 +88,8 @@ void ut_store_close(ut_store *store); /* NULL is fine */
 ut_store_space ut_store_space_of(const ut_store *store);
 
 UT_MUST_CHECK ut_status ut_store_count(ut_store *store, size_t *count, ut_error *err);
+/* How many of the items have each label. */
+UT_MUST_CHECK ut_status ut_store_labels(ut_store *store, size_t counts[UT_EMOTIONS], ut_error *err);
 
 /* Adds all or none. vectors: [count, dim], finite, longer than 0 and at most 1 (within 1e-3). An
  * item whose id is there already, or came earlier in `items`, is left out; *added (may be NULL) is
