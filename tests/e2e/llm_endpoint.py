@@ -1,12 +1,15 @@
 """A scripted endpoint that speaks OpenAI's chat completions, on this machine, for tests and measurements."""
 import hashlib
-import http.server
 import json
 import re
+import sys
 import threading
 import time
 
 from support import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import quiet_server  # noqa: E402
 
 LABELS = ["sad", "happy", "angry", "neutral", "non-neutral"]
 GROUNDS = ["words", "voice", "turns", "examples", "base"]
@@ -72,9 +75,7 @@ class Endpoint:
         lock = threading.Lock()
         endpoint = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(quiet_server.Handler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with lock:
@@ -107,28 +108,12 @@ class Endpoint:
                     }
                     what = (200, {"Content-Type": "application/json"}, json.dumps(completion).encode())
                 code, headers, data = what
-                self.send_response(code)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.send(code, data, headers.items())
 
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 64
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        self.server = quiet_server.Server(Handler)
+        self.url = f"http://127.0.0.1:{self.server.port}/v1"
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_):

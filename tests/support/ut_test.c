@@ -1,11 +1,14 @@
 #include "ut_test.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "base/process.h"
 
 static char *slot(void)
 {
@@ -154,4 +157,64 @@ float *ut_test_floats(size_t n)
     for (size_t i = 0; i < n; i++)
         x[i] = ut_test_noise();
     return x;
+}
+
+/* ------------------------------------------------------------------ a folder and a server */
+
+static char folder[] = "/tmp/ut_test_XXXXXX";
+
+int ut_test_folder_make(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_below(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    return at->level ? remove(path) : 0;
+}
+
+int ut_test_folder_empty(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_below, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int ut_test_folder_remove(void **state)
+{
+    return ut_test_folder_empty(state) == 0 ? remove(folder) : -1;
+}
+
+const char *ut_test_in_folder(const char *name)
+{
+    static char paths[8][512];
+    static unsigned next;
+    char *path = paths[next++ & 7];
+    snprintf(path, sizeof *paths, "%s%s%s", folder, *name ? "/" : "", name);
+    return path;
+}
+
+static ut_process server;
+
+int ut_test_server_start(const char *script, const char *one, const char *two)
+{
+    char path[256];
+    char said[32] = "";
+    size_t got = 0;
+    snprintf(path, sizeof path, "tests/unit/%s", script);
+    const char *const argv[] = {"python3", "-B", ut_test_source(path), one, two, NULL};
+    if (!ut_process_available("python3") ||
+        ut_process_start(&server, argv, (ut_process_limits){0}, NULL) != UT_OK)
+        return 0;
+    if (ut_process_read(&server, said, sizeof said - 1, &got, NULL) == UT_OK && got)
+        return (int)strtol(said, NULL, 10);
+    ut_process_kill(&server);
+    return 0;
+}
+
+void ut_test_server_stop(void)
+{
+    ut_process_kill(&server);
 }

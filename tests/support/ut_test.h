@@ -25,6 +25,19 @@ const char *ut_test_model(const char *repository);
 /* Path of a file of this repository ("tests/golden/nn/data/x.npy"). Storage as above. */
 const char *ut_test_source(const char *name);
 
+/* A folder of this program's own, for a group of tests: cmocka's setups and teardowns. */
+int ut_test_folder_make(void **state);
+int ut_test_folder_empty(void **state);
+int ut_test_folder_remove(void **state);
+/* Path of `name` in it, of the folder itself for "". Static storage, overwritten by the eighth next
+ * call. */
+const char *ut_test_in_folder(const char *name);
+
+/* Starts tests/unit/<script>, a server on this machine that prints its port, with up to two
+ * arguments (NULL: none); returns the port, 0 where there is no Python. */
+int ut_test_server_start(const char *script, const char *one, const char *two);
+void ut_test_server_stop(void);
+
 /* Prints "SKIP: <what> (<why>)" and ends the test as skipped. */
 #define UT_SKIP(what, why)                                                                         \
     do {                                                                                           \

@@ -15,37 +15,6 @@
 #include "base/file.h"
 #include "base/process.h"
 
-static char folder[64];
-
-static const char *in_folder(const char *name)
-{
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ & 3];
-    snprintf(path, 256, "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/ut_audio_XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    ut_file_list list;
-    if (ut_file_walk(folder, &list, NULL) != UT_OK)
-        return -1;
-    for (size_t i = 0; i < list.count; i++)
-        unlink(in_folder(list.names[i]));
-    ut_file_list_free(&list);
-    rmdir(in_folder("sub"));
-    return rmdir(folder);
-}
-
 /* Channel c holds a tone of 300 + 100 c Hz, amplitude 0.5, for `seconds`. */
 static float *tones(int rate, int channels, double seconds, size_t *frames)
 {
@@ -144,7 +113,7 @@ static void formats_give_the_same_sound(void **state)
         {"a.mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 44100, 2, 0.05},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *path = in_folder(cases[i].name);
+        const char *path = ut_test_in_folder(cases[i].name);
         write_tones(path, cases[i].format, cases[i].rate, cases[i].channels, 1.5);
         for (int c = 0; c < cases[i].channels; c++) {
             size_t frames;
@@ -170,13 +139,23 @@ static void ffmpeg_formats_give_the_same_sound(void **state)
                                            {"line\nend.m4a", "aac"}, {"100%d $(x) '.m4a", "aac"}};
     if (!ut_process_available("ffmpeg"))
         UT_SKIP("M4A, MP4, WebM, AMR, WMA", "ffmpeg is not installed");
-    write_tones(in_folder("source.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 3);
+    write_tones(ut_test_in_folder("source.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 3);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char output[300];
-        snprintf(output, sizeof output, "file:%s", in_folder(cases[i][0]));
-        const char *const argv[] = {
-            "ffmpeg", "-v",        "error",   "-nostdin", "-y",   "-i", in_folder("source.wav"),
-            "-c:a",   cases[i][1], "-strict", "-2",       output, NULL};
+        snprintf(output, sizeof output, "file:%s", ut_test_in_folder(cases[i][0]));
+        const char *const argv[] = {"ffmpeg",
+                                    "-v",
+                                    "error",
+                                    "-nostdin",
+                                    "-y",
+                                    "-i",
+                                    ut_test_in_folder("source.wav"),
+                                    "-c:a",
+                                    cases[i][1],
+                                    "-strict",
+                                    "-2",
+                                    output,
+                                    NULL};
         ut_process process;
         int code;
         assert_int_equal(ut_process_start(&process, argv, (ut_process_limits){0}, NULL), UT_OK);
@@ -187,7 +166,7 @@ static void ffmpeg_formats_give_the_same_sound(void **state)
         }
         size_t frames;
         char warning[256];
-        float *pcm = read_all(in_folder(cases[i][0]), UT_AUDIO_MIX, 777, &frames, warning);
+        float *pcm = read_all(ut_test_in_folder(cases[i][0]), UT_AUDIO_MIX, 777, &frames, warning);
         assert_near((double)frames / UT_AUDIO_RATE, 3, 0.15);
         assert_near(tone_level(pcm, frames, 300), 0.5, 0.06);
         assert_string_equal(warning, "");
@@ -207,10 +186,10 @@ static void telephone_recordings_are_read(void **state)
         UT_SKIP("AMR", "ffmpeg is not installed");
     for (size_t i = 0; i < 32 * FRAMES; i++)
         bytes[6 + i] = i % 32 ? (char)((seed = seed * 1664525u + 1013904223u) >> 24) : 0x3c;
-    assert_int_equal(ut_file_write(in_folder("a.amr"), bytes, sizeof bytes, NULL), UT_OK);
+    assert_int_equal(ut_file_write(ut_test_in_folder("a.amr"), bytes, sizeof bytes, NULL), UT_OK);
     size_t frames;
     char warning[256];
-    float *pcm = read_all(in_folder("a.amr"), UT_AUDIO_MIX, 1000, &frames, warning);
+    float *pcm = read_all(ut_test_in_folder("a.amr"), UT_AUDIO_MIX, 1000, &frames, warning);
     assert_near((double)frames / UT_AUDIO_RATE, 3, 0.05);
     assert_string_equal(warning, "");
     free(pcm);
@@ -219,7 +198,7 @@ static void telephone_recordings_are_read(void **state)
 static void window_size_changes_nothing(void **state)
 {
     (void)state;
-    const char *path = in_folder("steps.wav");
+    const char *path = ut_test_in_folder("steps.wav");
     write_tones(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2, 1.234);
     size_t frames;
     float *whole = read_all(path, UT_AUDIO_ALL, 100000, &frames, NULL);
@@ -238,8 +217,8 @@ static void info_tells_the_recording(void **state)
 {
     (void)state;
     ut_audio *audio;
-    write_tones(in_folder("i.flac"), SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 22050, 2, 2);
-    assert_int_equal(ut_audio_open(in_folder("i.flac"), UT_AUDIO_MIX, &audio, NULL), UT_OK);
+    write_tones(ut_test_in_folder("i.flac"), SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 22050, 2, 2);
+    assert_int_equal(ut_audio_open(ut_test_in_folder("i.flac"), UT_AUDIO_MIX, &audio, NULL), UT_OK);
     const ut_audio_info *info = ut_audio_get_info(audio);
     assert_int_equal(info->rate, 22050);
     assert_int_equal(info->channels, 2);
@@ -256,11 +235,11 @@ static void samples_that_are_no_numbers_become_silence(void **state)
     pcm[100] = NAN;
     pcm[200] = INFINITY;
     pcm[300] = -3e38f;
-    assert_int_equal(ut_wav_write(in_folder("nan.wav"), pcm, frames, 1, 16000, UT_WAV_F32, NULL),
-                     UT_OK);
+    assert_int_equal(
+        ut_wav_write(ut_test_in_folder("nan.wav"), pcm, frames, 1, 16000, UT_WAV_F32, NULL), UT_OK);
     char warning[256];
     size_t n;
-    float *out = read_all(in_folder("nan.wav"), UT_AUDIO_MIX, 999, &n, warning);
+    float *out = read_all(ut_test_in_folder("nan.wav"), UT_AUDIO_MIX, 999, &n, warning);
     assert_int_equal(n, frames);
     assert_true(out[100] == 0 && out[200] == 0 && out[300] == 0);
     assert_near(out[101], pcm[101], 0);
@@ -268,11 +247,11 @@ static void samples_that_are_no_numbers_become_silence(void **state)
     free(out);
     for (size_t i = 0; i < frames; i++)
         pcm[i] = NAN;
-    assert_int_equal(ut_wav_write(in_folder("nan.wav"), pcm, 4000, 1, 16000, UT_WAV_F32, NULL),
-                     UT_OK);
+    assert_int_equal(
+        ut_wav_write(ut_test_in_folder("nan.wav"), pcm, 4000, 1, 16000, UT_WAV_F32, NULL), UT_OK);
     ut_audio *audio;
     ut_error err;
-    assert_int_equal(ut_audio_open(in_folder("nan.wav"), UT_AUDIO_MIX, &audio, &err),
+    assert_int_equal(ut_audio_open(ut_test_in_folder("nan.wav"), UT_AUDIO_MIX, &audio, &err),
                      UT_ERR_FORMAT);
     assert_non_null(strstr(err.message, "not numbers"));
     free(pcm);
@@ -293,37 +272,39 @@ static void bad_input_is_told(void **state)
 {
     (void)state;
     bool ffmpeg = ut_process_available("ffmpeg");
-    expect_error(in_folder("absent.wav"), UT_ERR_NOT_FOUND, "absent.wav");
-    assert_int_equal(mkdir(in_folder("sub"), 0777), 0);
-    expect_error(in_folder("sub"), UT_ERR_IO, "a folder");
-    assert_int_equal(ut_file_write(in_folder("empty.wav"), "", 0, NULL), UT_OK);
-    expect_error(in_folder("empty.wav"), UT_ERR_FORMAT, "is empty");
+    expect_error(ut_test_in_folder("absent.wav"), UT_ERR_NOT_FOUND, "absent.wav");
+    assert_int_equal(mkdir(ut_test_in_folder("sub"), 0777), 0);
+    expect_error(ut_test_in_folder("sub"), UT_ERR_IO, "a folder");
+    assert_int_equal(ut_file_write(ut_test_in_folder("empty.wav"), "", 0, NULL), UT_OK);
+    expect_error(ut_test_in_folder("empty.wav"), UT_ERR_FORMAT, "is empty");
     static const char text[] = "This is a letter, not a recording.\nDear Sir, ...\n";
-    assert_int_equal(ut_file_write(in_folder("new\nline.mp3"), text, sizeof text, NULL), UT_OK);
-    expect_error(in_folder("new\nline.mp3"), ffmpeg ? UT_ERR_FORMAT : UT_ERR_UNSUPPORTED,
+    assert_int_equal(ut_file_write(ut_test_in_folder("new\nline.mp3"), text, sizeof text, NULL),
+                     UT_OK);
+    expect_error(ut_test_in_folder("new\nline.mp3"), ffmpeg ? UT_ERR_FORMAT : UT_ERR_UNSUPPORTED,
                  "new?line.mp3");
-    write_tones(in_folder("none.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 0);
-    expect_error(in_folder("none.wav"), UT_ERR_FORMAT, "no sound");
-    write_tones(in_folder("many.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 100, 0.1);
-    expect_error(in_folder("many.wav"), UT_ERR_LIMIT, "100 channels");
-    write_tones(in_folder("slow.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 1, 1, 50);
-    expect_error(in_folder("slow.wav"), UT_ERR_LIMIT, "1 Hz");
-    write_tones(in_folder("fast.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 768000, 1, 0.1);
-    expect_error(in_folder("fast.wav"), UT_ERR_LIMIT, "768000 Hz");
+    write_tones(ut_test_in_folder("none.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 0);
+    expect_error(ut_test_in_folder("none.wav"), UT_ERR_FORMAT, "no sound");
+    write_tones(ut_test_in_folder("many.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 100, 0.1);
+    expect_error(ut_test_in_folder("many.wav"), UT_ERR_LIMIT, "100 channels");
+    write_tones(ut_test_in_folder("slow.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 1, 1, 50);
+    expect_error(ut_test_in_folder("slow.wav"), UT_ERR_LIMIT, "1 Hz");
+    write_tones(ut_test_in_folder("fast.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 768000, 1, 0.1);
+    expect_error(ut_test_in_folder("fast.wav"), UT_ERR_LIMIT, "768000 Hz");
     ut_audio *audio;
-    write_tones(in_folder("one.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 0.1);
-    assert_int_equal(ut_audio_open(in_folder("one.wav"), 1, &audio, NULL), UT_ERR_USAGE);
+    write_tones(ut_test_in_folder("one.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 0.1);
+    assert_int_equal(ut_audio_open(ut_test_in_folder("one.wav"), 1, &audio, NULL), UT_ERR_USAGE);
 }
 
 /* A playlist must not make ffmpeg open the files it names. */
 static void playlists_are_refused(void **state)
 {
     (void)state;
-    write_tones(in_folder("inner.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 1);
+    write_tones(ut_test_in_folder("inner.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 1);
     char list[400];
-    snprintf(list, sizeof list, "ffconcat version 1.0\nfile '%s'\n", in_folder("inner.wav"));
-    assert_int_equal(ut_file_write(in_folder("list.mp4"), list, strlen(list), NULL), UT_OK);
-    expect_error(in_folder("list.mp4"),
+    snprintf(list, sizeof list, "ffconcat version 1.0\nfile '%s'\n",
+             ut_test_in_folder("inner.wav"));
+    assert_int_equal(ut_file_write(ut_test_in_folder("list.mp4"), list, strlen(list), NULL), UT_OK);
+    expect_error(ut_test_in_folder("list.mp4"),
                  ut_process_available("ffmpeg") ? UT_ERR_FORMAT : UT_ERR_UNSUPPORTED, "list.mp4");
 }
 
@@ -332,9 +313,9 @@ static void without_ffmpeg_the_package_is_named(void **state)
     (void)state;
     char *path = strdup(getenv("PATH"));
     static const char text[] = "neither sound nor known";
-    assert_int_equal(ut_file_write(in_folder("x.m4a"), text, sizeof text, NULL), UT_OK);
+    assert_int_equal(ut_file_write(ut_test_in_folder("x.m4a"), text, sizeof text, NULL), UT_OK);
     setenv("PATH", "/nonexistent", 1);
-    expect_error(in_folder("x.m4a"), UT_ERR_UNSUPPORTED, "install the package ffmpeg");
+    expect_error(ut_test_in_folder("x.m4a"), UT_ERR_UNSUPPORTED, "install the package ffmpeg");
     setenv("PATH", path, 1);
     free(path);
 }
@@ -349,23 +330,25 @@ static void a_cut_recording_is_read_and_told(void **state)
         char warning[256];
         char *bytes;
         size_t length;
-        write_tones(in_folder("cut"), formats[i], 16000, 1, 2);
-        float *pcm = read_all(in_folder("cut"), UT_AUDIO_MIX, 1000, &n, warning);
+        write_tones(ut_test_in_folder("cut"), formats[i], 16000, 1, 2);
+        float *pcm = read_all(ut_test_in_folder("cut"), UT_AUDIO_MIX, 1000, &n, warning);
         assert_string_equal(warning, "");
         assert_int_equal(n, 32000);
         free(pcm);
-        assert_int_equal(ut_file_read(in_folder("cut"), 1 << 20, &bytes, &length, NULL), UT_OK);
-        assert_int_equal(ut_file_write(in_folder("cut"), bytes, length * 6 / 10, NULL), UT_OK);
-        pcm = read_all(in_folder("cut"), UT_AUDIO_MIX, 1000, &n, warning);
+        assert_int_equal(ut_file_read(ut_test_in_folder("cut"), 1 << 20, &bytes, &length, NULL),
+                         UT_OK);
+        assert_int_equal(ut_file_write(ut_test_in_folder("cut"), bytes, length * 6 / 10, NULL),
+                         UT_OK);
+        pcm = read_all(ut_test_in_folder("cut"), UT_AUDIO_MIX, 1000, &n, warning);
         assert_true(n > 10000 && n < 21000);
         assert_non_null(strstr(warning, "cut short"));
         free(pcm);
         /* Every shorter cut is an error or a warning, never a crash. */
         for (size_t keep = 0; keep < 1200; keep += 13) {
             ut_audio *audio;
-            assert_int_equal(ut_file_write(in_folder("cut"), bytes, keep, NULL), UT_OK);
+            assert_int_equal(ut_file_write(ut_test_in_folder("cut"), bytes, keep, NULL), UT_OK);
             if (keep % 5 == 0 || keep > 40)
-                if (ut_audio_open(in_folder("cut"), UT_AUDIO_MIX, &audio, NULL) == UT_OK)
+                if (ut_audio_open(ut_test_in_folder("cut"), UT_AUDIO_MIX, &audio, NULL) == UT_OK)
                     ut_audio_close(audio);
         }
         free(bytes);
@@ -380,12 +363,13 @@ static void streamed_headers_are_no_damage(void **state)
     size_t length;
     size_t n;
     char warning[256];
-    write_tones(in_folder("stream.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 1);
-    assert_int_equal(ut_file_read(in_folder("stream.wav"), 1 << 20, &bytes, &length, NULL), UT_OK);
+    write_tones(ut_test_in_folder("stream.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 1);
+    assert_int_equal(ut_file_read(ut_test_in_folder("stream.wav"), 1 << 20, &bytes, &length, NULL),
+                     UT_OK);
     memset(bytes + 4, 0xff, 4);
     memset(bytes + 40, 0xff, 4);
-    assert_int_equal(ut_file_write(in_folder("stream.wav"), bytes, length, NULL), UT_OK);
-    float *pcm = read_all(in_folder("stream.wav"), UT_AUDIO_MIX, 1000, &n, warning);
+    assert_int_equal(ut_file_write(ut_test_in_folder("stream.wav"), bytes, length, NULL), UT_OK);
+    float *pcm = read_all(ut_test_in_folder("stream.wav"), UT_AUDIO_MIX, 1000, &n, warning);
     assert_int_equal(n, 16000);
     assert_string_equal(warning, "");
     free(pcm);
@@ -417,26 +401,26 @@ static void two_channel_calls_are_recognised(void **state)
 {
     (void)state;
     bool split;
-    write_call(in_folder("call.wav"), 0.03f, false);
-    assert_int_equal(ut_audio_is_split(in_folder("call.wav"), &split, NULL), UT_OK);
+    write_call(ut_test_in_folder("call.wav"), 0.03f, false);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), &split, NULL), UT_OK);
     assert_true(split);
-    write_call(in_folder("call.wav"), 0.6f, false);
-    assert_int_equal(ut_audio_is_split(in_folder("call.wav"), &split, NULL), UT_OK);
+    write_call(ut_test_in_folder("call.wav"), 0.6f, false);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), &split, NULL), UT_OK);
     assert_false(split);
-    write_call(in_folder("call.wav"), 0, true);
-    assert_int_equal(ut_audio_is_split(in_folder("call.wav"), &split, NULL), UT_OK);
+    write_call(ut_test_in_folder("call.wav"), 0, true);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), &split, NULL), UT_OK);
     assert_false(split);
-    write_tones(in_folder("mono.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 1);
-    assert_int_equal(ut_audio_is_split(in_folder("mono.wav"), &split, NULL), UT_OK);
+    write_tones(ut_test_in_folder("mono.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 1);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("mono.wav"), &split, NULL), UT_OK);
     assert_false(split);
     /* One silent side is no second party. */
     size_t frames;
     float *pcm = tones(8000, 2, 4, &frames);
     for (size_t i = 0; i < frames; i++)
         pcm[2 * i] = 0;
-    assert_int_equal(ut_wav_write(in_folder("half.wav"), pcm, frames, 2, 8000, UT_WAV_S16, NULL),
-                     UT_OK);
-    assert_int_equal(ut_audio_is_split(in_folder("half.wav"), &split, NULL), UT_OK);
+    assert_int_equal(
+        ut_wav_write(ut_test_in_folder("half.wav"), pcm, frames, 2, 8000, UT_WAV_S16, NULL), UT_OK);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("half.wav"), &split, NULL), UT_OK);
     assert_false(split);
     free(pcm);
 }
@@ -457,9 +441,9 @@ static void a_channel_alone_holds_its_own_party(void **state)
     (void)state;
     size_t frames;
     for (int both = 0; both < 2; both++) {
-        write_call(in_folder("call.wav"), 0.1f, both);
+        write_call(ut_test_in_folder("call.wav"), 0.1f, both);
         for (int side = 0; side < 2; side++) {
-            float *pcm = read_all(in_folder("call.wav"), side, 777, &frames, NULL);
+            float *pcm = read_all(ut_test_in_folder("call.wav"), side, 777, &frames, NULL);
             for (int second = 0; second < 20; second++) {
                 double got = level(pcm, second + 0.1, second + 0.95);
                 bool own = second % 2 == side || both;
@@ -473,7 +457,7 @@ static void a_channel_alone_holds_its_own_party(void **state)
 static FILE *scratch(void)
 {
     FILE *file;
-    assert_int_equal(ut_file_scratch(in_folder(""), &file, NULL), UT_OK);
+    assert_int_equal(ut_file_scratch(ut_test_in_folder(""), &file, NULL), UT_OK);
     return file;
 }
 
@@ -490,23 +474,25 @@ static void packed_recordings_play_back(void **state)
     (void)state;
     static char first[200000], second[200000];
     const char *mime;
-    write_tones(in_folder("pack.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2, 5);
+    write_tones(ut_test_in_folder("pack.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2, 5);
     FILE *out = scratch(), *again = scratch();
-    assert_int_equal(ut_audio_encode(in_folder("pack.wav"), out, 1 << 20, &mime, NULL), UT_OK);
-    assert_int_equal(ut_audio_encode(in_folder("pack.wav"), again, 1 << 20, &mime, NULL), UT_OK);
+    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), out, 1 << 20, &mime, NULL),
+                     UT_OK);
+    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), again, 1 << 20, &mime, NULL),
+                     UT_OK);
     size_t length = bytes_of(out, first, sizeof first);
     assert_int_equal(bytes_of(again, second, sizeof second), length);
     assert_memory_equal(first, second, length);
     assert_true(length < 5 * 16000 * 2);
-    assert_int_equal(ut_file_write(in_folder("packed"), first, length, NULL), UT_OK);
+    assert_int_equal(ut_file_write(ut_test_in_folder("packed"), first, length, NULL), UT_OK);
     size_t n;
-    float *pcm = read_all(in_folder("packed"), UT_AUDIO_MIX, 1000, &n, NULL);
+    float *pcm = read_all(ut_test_in_folder("packed"), UT_AUDIO_MIX, 1000, &n, NULL);
     assert_near((double)n / UT_AUDIO_RATE, 5, 0.15);
     assert_near(tone_level(pcm, n, 300), 0.25, 0.02);
     free(pcm);
     fclose(again);
     again = scratch();
-    assert_int_equal(ut_audio_encode(in_folder("pack.wav"), again, 1000, &mime, NULL),
+    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), again, 1000, &mime, NULL),
                      UT_ERR_LIMIT);
     fclose(again);
     fclose(out);
@@ -530,5 +516,5 @@ int main(void)
         cmocka_unit_test(a_channel_alone_holds_its_own_party),
         cmocka_unit_test(packed_recordings_play_back),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, ut_test_folder_make, ut_test_folder_remove);
 }

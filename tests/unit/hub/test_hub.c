@@ -23,27 +23,16 @@ enum { SIZE = 200000 };
 static const char commit[] = "0123456789abcdef0123456789abcdef01234567";
 static const char *const kinds[] = {"plain",  "x-cut",  "x-whole", "x-gated", "x-wrong",
                                     "x-slow", "x-busy", "x-long",  "wheels",  "parts"};
-static char folder[64];
 static char endpoint[64];
 static char contents[SIZE];
 static char hash[UT_SHA256_HEX];
-static ut_process server;
 static bool have_server;
-
-static const char *at(const char *name)
-{
-    static char paths[8][512];
-    static unsigned next;
-    char *path = paths[next++ & 7];
-    snprintf(path, 512, "%s/%s", folder, name);
-    return path;
-}
 
 static const char *model_path(const char *kind, const char *rest)
 {
     char name[256];
     snprintf(name, sizeof name, "cache/models--org--%s/%s", kind, rest);
-    return at(name);
+    return ut_test_in_folder(name);
 }
 
 static const char *blob(const char *kind, const char *ending)
@@ -88,11 +77,9 @@ static void add_model(ut_buf *out, const char *kind)
 
 static int set_up(void **state)
 {
-    (void)state;
     uint32_t seed = 7;
     ut_buf manifest;
-    snprintf(folder, sizeof folder, "/tmp/ut_hub_XXXXXX");
-    if (!mkdtemp(folder))
+    if (ut_test_folder_make(state) != 0)
         return -1;
     for (size_t i = 0; i < SIZE; i++)
         contents[i] = (char)((seed = seed * 1664525u + 1013904223u) >> 24);
@@ -103,46 +90,41 @@ static int set_up(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char name[128];
         snprintf(name, sizeof name, "served/org/%s/model.bin", kinds[i]);
-        put(at(name), contents, SIZE);
+        put(ut_test_in_folder(name), contents, SIZE);
         ut_buf_adds(&manifest, i ? ", " : "");
         add_model(&manifest, kinds[i]);
     }
-    put(at("served/org/plain/sub/config.json"), "{}\n", 3);
+    put(ut_test_in_folder("served/org/plain/sub/config.json"), "{}\n", 3);
     ut_buf_adds(&manifest, "]}");
-    put(at("manifest.json"), manifest.data, manifest.length);
+    put(ut_test_in_folder("manifest.json"), manifest.data, manifest.length);
     ut_buf_free(&manifest);
-    const char *const argv[] = {
-        "python3",    "-B",      ut_test_source("tests/unit/hub/hub_server.py"),
-        at("served"), at("log"), NULL};
-    char port[32] = "";
-    size_t got = 0;
-    have_server = ut_process_available("python3") &&
-                  ut_process_start(&server, argv, (ut_process_limits){0}, NULL) == UT_OK &&
-                  ut_process_read(&server, port, sizeof port - 1, &got, NULL) == UT_OK && got > 0;
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d/", (int)strtol(port, NULL, 10));
+    int port = ut_test_server_start("hub/hub_server.py", ut_test_in_folder("served"),
+                                    ut_test_in_folder("log"));
+    have_server = port > 0;
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d/", port);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     if (have_server)
-        ut_process_kill(&server);
-    return ut_hub_delete(folder, NULL) == UT_OK ? 0 : -1;
+        ut_test_server_stop();
+    return ut_test_folder_remove(state);
 }
 
 /* Before each test: an empty cache, the server as the hub, no token, no packages. */
 static int fresh(void **state)
 {
     (void)state;
-    if (ut_file_is_dir(at("cache")) && ut_hub_delete(at("cache"), NULL) != UT_OK)
+    if (ut_file_is_dir(ut_test_in_folder("cache")) &&
+        ut_hub_delete(ut_test_in_folder("cache"), NULL) != UT_OK)
         return -1;
-    unlink(at("log"));
-    setenv("HF_HUB_CACHE", at("cache"), 1);
-    setenv("HF_HOME", at("home"), 1);
+    unlink(ut_test_in_folder("log"));
+    setenv("HF_HUB_CACHE", ut_test_in_folder("cache"), 1);
+    setenv("HF_HOME", ut_test_in_folder("home"), 1);
     setenv("HF_ENDPOINT", endpoint, 1);
     setenv("PIP_NO_INDEX", "1", 1);
-    setenv("PIP_FIND_LINKS", at("links"), 1);
+    setenv("PIP_FIND_LINKS", ut_test_in_folder("links"), 1);
     setenv("PIP_CONFIG_FILE", "/dev/null", 1);
     unsetenv("HF_TOKEN");
     unsetenv("HUGGING_FACE_HUB_TOKEN");
@@ -162,8 +144,8 @@ static ut_status pull(const char *name, const ut_hub_events *events, ut_error *e
     ut_hub *hub;
     ut_error none = {0};
     *err = none;
-    assert_int_equal(ut_hub_open(at("manifest.json"), &hub, err), UT_OK);
-    assert_string_equal(ut_hub_cache(hub), at("cache"));
+    assert_int_equal(ut_hub_open(ut_test_in_folder("manifest.json"), &hub, err), UT_OK);
+    assert_string_equal(ut_hub_cache(hub), ut_test_in_folder("cache"));
     const ut_hub_model *model = ut_hub_lookup(hub, name);
     assert_non_null(model);
     ut_status status = ut_hub_pull(hub, model, events, err);
@@ -189,7 +171,7 @@ static int requests(const char *part)
 {
     char *text;
     int count = 0;
-    if (ut_file_read(at("log"), 1 << 20, &text, NULL, NULL) != UT_OK)
+    if (ut_file_read(ut_test_in_folder("log"), 1 << 20, &text, NULL, NULL) != UT_OK)
         return 0;
     for (char *p = text; (p = strstr(p, part)); p++)
         count++;
@@ -217,7 +199,7 @@ static void a_pull_lays_out_the_cache(void **state)
     assert_int_equal(requests("plain"), 4); /* each file, and where it was sent on to */
     expect_pulled("plain");
     assert_int_equal(requests("plain"), 4);
-    assert_int_equal(ut_hub_open(at("manifest.json"), &hub, NULL), UT_OK);
+    assert_int_equal(ut_hub_open(ut_test_in_folder("manifest.json"), &hub, NULL), UT_OK);
     assert_int_equal(ut_hub_find(hub, "org/plain", &found, NULL), UT_OK);
     assert_string_equal(ut_path_base(found), commit);
     free(found);
@@ -271,8 +253,8 @@ static void gated_models_name_the_token(void **state)
     assert_int_equal(requests("resolve/main/model.bin range=None token=Bearer right"), 1);
     assert_int_equal(requests("content/org/x-gated/model.bin range=None token=None"), 1);
     unsetenv("HF_TOKEN");
-    assert_int_equal(ut_hub_delete(at("cache"), NULL), UT_OK);
-    put(at("home/token"), "right\n", 6);
+    assert_int_equal(ut_hub_delete(ut_test_in_folder("cache"), NULL), UT_OK);
+    put(ut_test_in_folder("home/token"), "right\n", 6);
     expect_pulled("x-gated");
 }
 
@@ -306,7 +288,7 @@ static void what_is_damaged_is_pulled_again(void **state)
     contents[5]++;
     put(blob("plain", ""), contents, SIZE);
     contents[5]--;
-    assert_int_equal(ut_hub_open(at("manifest.json"), &hub, NULL), UT_OK);
+    assert_int_equal(ut_hub_open(ut_test_in_folder("manifest.json"), &hub, NULL), UT_OK);
     assert_int_equal(ut_hub_verify(hub, ut_hub_lookup(hub, "plain"), &err), UT_ERR_MISMATCH);
     assert_non_null(strstr(err.message, "model.bin"));
     expect_pulled("plain");
@@ -364,7 +346,7 @@ static void two_pulls_at_once_are_one(void **state)
     pthread_t threads[4];
     ut_hub *hubs[4];
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(ut_hub_open(at("manifest.json"), &hubs[i], NULL), UT_OK);
+        assert_int_equal(ut_hub_open(ut_test_in_folder("manifest.json"), &hubs[i], NULL), UT_OK);
         assert_int_equal(pthread_create(&threads[i], NULL, pull_plain, hubs[i]), 0);
     }
     for (int i = 0; i < 4; i++) {
@@ -397,18 +379,26 @@ static void no_room_leaves_nothing_half(void **state)
 
 static bool make_wheels(void)
 {
-    const char *const argv[] = {
-        "python3",   "-B",     ut_test_source("tests/unit/hub/make_wheels.py"),
-        at("links"), "ut_one", "a.part1",
-        at("part1"), "ut_two", "a.part2",
-        at("part2"), "ut_bad", "all",
-        at("part1"), NULL};
+    const char *const argv[] = {"python3",
+                                "-B",
+                                ut_test_source("tests/unit/hub/make_wheels.py"),
+                                ut_test_in_folder("links"),
+                                "ut_one",
+                                "a.part1",
+                                ut_test_in_folder("part1"),
+                                "ut_two",
+                                "a.part2",
+                                ut_test_in_folder("part2"),
+                                "ut_bad",
+                                "all",
+                                ut_test_in_folder("part1"),
+                                NULL};
     const char *const pip[] = {"python3", "-c", "import pip", NULL};
     ut_process process;
     int code = 1;
-    put(at("part1"), contents, 120000);
-    put(at("part2"), contents + 120000, SIZE - 120000);
-    assert_int_equal(ut_file_make_dirs(at("links"), NULL), UT_OK);
+    put(ut_test_in_folder("part1"), contents, 120000);
+    put(ut_test_in_folder("part2"), contents + 120000, SIZE - 120000);
+    assert_int_equal(ut_file_make_dirs(ut_test_in_folder("links"), NULL), UT_OK);
     if (ut_process_start(&process, pip, (ut_process_limits){0}, NULL) == UT_OK)
         ut_process_finish(&process, &code);
     if (code == 0 && ut_process_start(&process, argv, (ut_process_limits){0}, NULL) == UT_OK)
@@ -425,15 +415,15 @@ static void packages_are_the_second_source(void **state)
     setenv("HF_ENDPOINT", "http://127.0.0.1:1", 1);
     expect_pulled("parts");
     ut_file_list list;
-    assert_int_equal(ut_file_walk(at("cache"), &list, NULL), UT_OK);
+    assert_int_equal(ut_file_walk(ut_test_in_folder("cache"), &list, NULL), UT_OK);
     assert_int_equal(list.count, 3); /* blob, link, refs/main: no trace of pip */
     ut_file_list_free(&list);
     /* A package with other bytes than it should have. */
     assert_int_equal(pull("wheels", NULL, &err), UT_ERR_MISMATCH);
     expect_nothing_left("wheels");
     /* No source at all: both are named. */
-    setenv("PIP_FIND_LINKS", at("nowhere"), 1);
-    assert_int_equal(ut_hub_delete(at("cache"), NULL), UT_OK);
+    setenv("PIP_FIND_LINKS", ut_test_in_folder("nowhere"), 1);
+    assert_int_equal(ut_hub_delete(ut_test_in_folder("cache"), NULL), UT_OK);
     assert_int_equal(pull("parts", NULL, &err), UT_ERR_NETWORK);
     assert_non_null(strstr(err.message, "127.0.0.1:1 cannot be reached"));
     assert_non_null(strstr(err.message, "ut_one==1.0"));
@@ -459,7 +449,7 @@ static void what_others_downloaded_is_found(void **state)
             "../../blobs/9e26dfeeb6e641a33dae4961196235bdb965b21b",
             model_path("plain", "snapshots/1111111111111111111111111111111111111111/model.bin")),
         0);
-    assert_int_equal(ut_hub_open(at("manifest.json"), &hub, NULL), UT_OK);
+    assert_int_equal(ut_hub_open(ut_test_in_folder("manifest.json"), &hub, NULL), UT_OK);
     assert_int_equal(ut_hub_find(hub, "plain", &found, NULL),
                      UT_ERR_NOT_FOUND); /* one file is missing */
     expect_pulled("plain");
@@ -472,8 +462,8 @@ static void what_others_downloaded_is_found(void **state)
     assert_int_equal(ut_hub_find(hub, "org/other", &found, NULL), UT_OK);
     assert_non_null(strstr(found, "models--org--other/snapshots/3333"));
     free(found);
-    assert_int_equal(ut_hub_find(hub, at("served"), &found, NULL), UT_OK);
-    assert_string_equal(found, at("served"));
+    assert_int_equal(ut_hub_find(hub, ut_test_in_folder("served"), &found, NULL), UT_OK);
+    assert_string_equal(found, ut_test_in_folder("served"));
     free(found);
     assert_int_equal(ut_hub_find(hub, "org/../..", &found, NULL), UT_ERR_NOT_FOUND);
     const ut_hub_model *models[8];
@@ -513,12 +503,12 @@ static void malformed_manifests_are_refused(void **state)
     ut_hub *hub;
     ut_error err;
     static const char good[] = MODEL("a/b", "{\"path\":\"a\",\"bytes\":1,\"sha256\":\"" HASH "\"}");
-    put(at("other.json"), good, sizeof good - 1);
-    assert_int_equal(ut_hub_open(at("other.json"), &hub, NULL), UT_OK);
+    put(ut_test_in_folder("other.json"), good, sizeof good - 1);
+    assert_int_equal(ut_hub_open(ut_test_in_folder("other.json"), &hub, NULL), UT_OK);
     ut_hub_close(hub);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        put(at("other.json"), bad[i], strlen(bad[i]));
-        assert_true(ut_hub_open(at("other.json"), &hub, &err) != UT_OK);
+        put(ut_test_in_folder("other.json"), bad[i], strlen(bad[i]));
+        assert_true(ut_hub_open(ut_test_in_folder("other.json"), &hub, &err) != UT_OK);
         assert_null(hub);
         assert_non_null(strstr(err.message, "other.json"));
     }

@@ -4,31 +4,18 @@
 200 and how many requests and connections there were; /size/N sends N bytes; /cut/N breaks off N times; /slow says
 nothing for a while; /stall begins and then says nothing; /away redirects to /echo of another port."""
 import collections
-import http.server
-import json
-import os
-import threading
+import pathlib
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from quiet_server import Handler, Server, serve_parent  # noqa: E402
 
 asked = collections.Counter()
 connections = collections.defaultdict(set)
 
 
-class Http(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def send(self, code, body, headers=()):
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(code)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
+class Http(Handler):
     def answer(self):
         path, _, _ = self.path.partition("?")
         _, what, *numbers = path.split("/")
@@ -49,8 +36,7 @@ class Http(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "100")
             self.end_headers()
             self.wfile.write(b"half")
-            self.close_connection = True
-            self.connection.close()
+            self.cut()
         elif what == "slow":
             time.sleep(4)
             self.send(200, counts)
@@ -61,25 +47,12 @@ class Http(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"begun")
             time.sleep(4)
         elif what == "away":
-            self.send(302, b"", [("Location", f"http://127.0.0.1:{other.server_address[1]}/echo")])
+            self.send(302, b"", [("Location", f"http://127.0.0.1:{other.port}/echo")])
         else:
             self.send(200, counts)
 
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, *_):
-        pass
-
-
-server, other = Server(("127.0.0.1", 0), Http), Server(("127.0.0.1", 0), Http)
-for one in (server, other):
-    threading.Thread(target=one.serve_forever, daemon=True).start()
-print(server.server_address[1], flush=True)
-parent = os.getppid()
-while os.getppid() == parent:
-    time.sleep(0.2)
+server, other = Server(Http), Server(Http)
+serve_parent(server)

@@ -7,11 +7,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/process.h"
 #include "base/thread.h"
 #include "net/http.h"
 
-static ut_process server;
 static int port;
 static ut_http_client *client;
 static ut_buf body;
@@ -251,23 +249,16 @@ int main(void)
         cmocka_unit_test(waiting_can_be_cancelled),
         cmocka_unit_test(who_is_away_is_named),
     };
-    const char *const argv[] = {"python3", "-B", ut_test_source("tests/unit/net/http_server.py"),
-                                NULL};
-    char line[32] = "";
-    size_t got = 0;
     unsetenv("http_proxy");
-    if (!ut_process_available("python3") ||
-        ut_process_start(&server, argv, (ut_process_limits){0}, NULL) != UT_OK ||
-        ut_process_read(&server, line, sizeof line - 1, &got, NULL) != UT_OK) {
+    if (!(port = ut_test_server_start("net/http_server.py", NULL, NULL))) {
         printf("SKIP: the HTTP client (python3 is not there)\n");
         return 77;
     }
-    port = (int)strtol(line, NULL, 10);
     client = ut_http_client_create();
     ut_buf_init(&body, 64u << 20);
     int failed = client ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
     ut_buf_free(&body);
     ut_http_client_destroy(client);
-    ut_process_kill(&server);
+    ut_test_server_stop();
     return failed;
 }

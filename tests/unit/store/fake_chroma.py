@@ -4,12 +4,14 @@ parent.
 The client's token says what goes wrong: "CALL=FAULT" (preflight, collection, count, get, add, query, delete)."""
 import base64
 import collections
-import http.server
 import json
-import os
+import pathlib
 import struct
-import threading
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from quiet_server import Handler, Server, serve_parent  # noqa: E402
 
 ID = "00000000-0000-0000-0000-00000000%04d"
 held = collections.defaultdict(lambda: {"records": {}, "metadata": None, "asked": collections.Counter()})
@@ -22,25 +24,7 @@ def vector(value):
     return value
 
 
-class Fake(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def send(self, code, body, headers=()):
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(code)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def cut(self):
-        self.close_connection = True
-        self.connection.close()
-
+class Fake(Handler):
     def do_GET(self):
         self.answer(None)
 
@@ -174,17 +158,4 @@ WRONG = {
 }
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, *_):
-        pass
-
-
-server = Server(("127.0.0.1", 0), Fake)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.server_address[1], flush=True)
-parent = os.getppid()
-while os.getppid() == parent:
-    time.sleep(0.2)
+serve_parent(Server(Fake))

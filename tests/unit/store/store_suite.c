@@ -449,6 +449,10 @@ static void labels_are_given_and_items_removed(void **state)
     assert_int_equal(hits_with_label(store, UT_STORE_LABELLED), 2);
     assert_int_equal(hits_with_label(store, 1u << UT_ANGRY), 1);
     assert_int_equal(hits_with_label(store, 1u << UT_SAD), 0);
+    size_t counts[UT_EMOTIONS];
+    assert_int_equal(ut_store_labels(store, counts, NULL), UT_OK);
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        assert_int_equal(counts[i], i == UT_ANGRY || i == UT_HAPPY);
     ut_store_item item;
     float back[DIM];
     ut_arena *arena = ut_arena_create(0);

@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/process.h"
 #include "base/thread.h"
 #include "store/store.h"
 
 enum { DIM = 4 };
 
-static ut_process server;
 static int port;
 static const ut_store_space space = {"a model", DIM};
 
@@ -272,18 +270,11 @@ int main(void)
         cmocka_unit_test(what_the_index_misses_is_found),
         cmocka_unit_test(a_server_that_is_away_is_told_with_the_remedy),
     };
-    const char *const argv[] = {"python3", "-B", ut_test_source("tests/unit/store/fake_chroma.py"),
-                                NULL};
-    char line[32] = "";
-    size_t got = 0;
-    if (!ut_process_available("python3") ||
-        ut_process_start(&server, argv, (ut_process_limits){0}, NULL) != UT_OK ||
-        ut_process_read(&server, line, sizeof line - 1, &got, NULL) != UT_OK) {
+    if (!(port = ut_test_server_start("store/fake_chroma.py", NULL, NULL))) {
         printf("SKIP: the store over a Chroma server that misbehaves (python3 is not there)\n");
         return 77;
     }
-    port = (int)strtol(line, NULL, 10);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    ut_process_kill(&server);
+    ut_test_server_stop();
     return failed;
 }
