@@ -42,6 +42,14 @@ const char *ut_expert_name(ut_expert expert)
     return (unsigned)expert < UT_EXPERTS ? expert_names[expert] : "unknown";
 }
 
+bool ut_embedding_of(const ut_embedding *e, const char *model, size_t count)
+{
+    bool finite = e->count == count && strcmp(e->model, model) == 0;
+    for (size_t i = 0; finite && i < count; i++)
+        finite = isfinite(e->values[i]);
+    return finite;
+}
+
 ut_status ut_conversation_create(ut_conversation **conversation, ut_error *err)
 {
     ut_arena *arena = ut_arena_create(0);

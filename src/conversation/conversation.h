@@ -71,6 +71,10 @@ typedef struct ut_embedding {
     size_t count; /* 0: absent */
 } ut_embedding;
 
+/* Whether it was made by `model` and holds `count` numbers. One that holds others (NAN, of a
+ * document from elsewhere) counts as none. */
+bool ut_embedding_of(const ut_embedding *embedding, const char *model, size_t count);
+
 /* What the language model says that it went by. */
 typedef enum ut_grounds {
     UT_GROUNDS_WORDS,
@@ -103,9 +107,9 @@ typedef struct ut_example {
 /* A cue of the decision: `effect` is what the decided label's probability would lose without it
  * (negative: the cue speaks against the label). */
 typedef struct ut_cue {
-    const char *name; /* feature name, or the word for text cues */
-    const char *text; /* in words: "much louder than this speaker's usual" */
-    float value, relative, effect;
+    const char *name;              /* feature name, the word, or "turn 12" */
+    const char *text;              /* in words: "much louder than this speaker's usual" */
+    float value, relative, effect; /* of a word only effect; of a turn value is its index */
 } ut_cue;
 
 typedef struct ut_emotion {

@@ -65,7 +65,7 @@ size_t ut_baseline_voice(const ut_conversation *c, int speaker, const char *mode
     memset(mean, 0, dim * sizeof *mean);
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
-        if (u->speaker != speaker || u->voice.count != dim || strcmp(u->voice.model, model) != 0)
+        if (u->speaker != speaker || !ut_embedding_of(&u->voice, model, dim))
             continue;
         n++;
         for (size_t d = 0; d < dim; d++)

@@ -1,6 +1,7 @@
 #include "emotion/cues.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,8 @@
 #include "base/error.h"
 #include "emotion/fusion.h"
 
-enum { MOST = 4 }; /* of each kind: more is no explanation */
+/* Of each kind at most so many: more is no explanation. */
+enum { MOST = 4, KINDS = 3 };
 
 /* How people say that a measurement is above or below the usual. */
 static const struct {
@@ -83,8 +85,8 @@ static void solve(double products[UT_VOICE_CUES][UT_VOICE_CUES], float *rows, si
             rows[k * dim + i] /= (float)products[k][k];
 }
 
-ut_status ut_cue_slopes_fit(const ut_conversation *c, const char *model, size_t dim,
-                            const float *means, ut_cue_slopes *slopes, ut_error *err)
+ut_status ut_cue_slopes_fit(const ut_conversation *c, size_t dim, const float *means,
+                            ut_cue_slopes *slopes, ut_error *err)
 {
     /* As much evidence against a slope as four utterances one deviation from the usual give. */
     const double ridge = 4;
@@ -99,7 +101,7 @@ ut_status ut_cue_slopes_fit(const ut_conversation *c, const char *model, size_t 
             products[k][k] = ridge;
         for (size_t i = 0; i < c->utterance_count; i++) {
             const ut_utterance *u = &c->utterances[i];
-            if (u->speaker == (int)s && u->voice.count == dim && strcmp(u->voice.model, model) == 0)
+            if (u->speaker == (int)s && u->emotion.opinions[UT_EXPERT_ACOUSTIC].present)
                 add_utterance(u, means + s * dim, dim, mine, products);
         }
         solve(products, mine, dim);
@@ -162,7 +164,7 @@ static ut_status add_cue(ut_conversation *c, ut_emotion *e, ut_cue cue, ut_error
 {
     if (!cue.name || !cue.text)
         return ut_fail_memory(err, "emotion");
-    if (!e->cues && !(e->cues = UT_ARENA_NEW(c->arena, ut_cue, 2 * MOST)))
+    if (!e->cues && !(e->cues = UT_ARENA_NEW(c->arena, ut_cue, KINDS * MOST)))
         return ut_fail_memory(err, "emotion");
     e->cues[e->cue_count++] = cue;
     return UT_OK;
@@ -190,6 +192,50 @@ static ut_status add_words(const ut_cue_ground *g, ut_conversation *c, ut_uttera
         ut_cue cue = {word, "a word that moved the text's opinion", NAN, NAN,
                       word_effect(g, e, words[i].effect)};
         UT_TRY(add_cue(c, e, cue, err));
+    }
+    return UT_OK;
+}
+
+/* "the turn before, by the same speaker" */
+static const char *place_in_words(ut_arena *arena, size_t before, bool same)
+{
+    static const char *const numbers[] = {"the turn", "two turns", "three turns", "four turns"};
+    char text[64];
+    snprintf(text, sizeof text, "%s before, by %s", numbers[before - 1],
+             same ? "the same speaker" : "another speaker");
+    return ut_arena_strdup(arena, text);
+}
+
+/* The turns that the context expert leaned on. */
+static ut_status add_turns(const ut_cue_ground *g, ut_conversation *c, ut_utterance *u,
+                           ut_error *err)
+{
+    const float noticed = 0.02f;
+    ut_emotion *e = &u->emotion;
+    size_t first = e->cue_count;
+    const ut_context_turn *turns[UT_CONTEXT_TURNS];
+    if (!e->opinions[UT_EXPERT_CONTEXT].present)
+        return UT_OK;
+    for (size_t k = 1; k < UT_CONTEXT_TURNS && g->turns[k]; k++) {
+        float p[UT_EMOTIONS];
+        memcpy(turns, g->turns, sizeof turns);
+        turns[k] = NULL;
+        ut_context_expert_classify(g->models->context, turns, p);
+        float effect = fall(g, e, UT_EXPERT_CONTEXT, p);
+        if (fabsf(effect) < noticed)
+            continue;
+        char name[32];
+        float at = (float)(u - c->utterances) - (float)k;
+        snprintf(name, sizeof name, "turn %.0f", (double)at);
+        ut_cue cue = {ut_arena_strdup(c->arena, name),
+                      place_in_words(c->arena, k, g->turns[k]->speaker == g->turns[0]->speaker), at,
+                      NAN, effect};
+        UT_TRY(add_cue(c, e, cue, err));
+        for (size_t i = e->cue_count - 1; i > first && fabsf(e->cues[i - 1].effect) < fabsf(effect);
+             i--) {
+            e->cues[i] = e->cues[i - 1];
+            e->cues[i - 1] = cue;
+        }
     }
     return UT_OK;
 }
@@ -233,6 +279,7 @@ ut_status ut_cues_find(const ut_cue_ground *ground, ut_conversation *c, ut_utter
     u->emotion.cue_count = 0;
     u->emotion.cues = NULL;
     UT_TRY(add_words(ground, c, u, err));
+    UT_TRY(add_turns(ground, c, u, err));
     size_t n = strongest(u, best);
     for (size_t i = 0; i < n; i++) {
         float effect;

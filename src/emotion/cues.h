@@ -1,7 +1,8 @@
 /* The cues of a decision, each with its effect: by how much the decided label's probability falls
  * when the cue is taken out and everything else is left.
  *
- * A word is taken out of what the text expert read. A measurement of the voice (loudness, pitch
+ * A word is taken out of what the text expert read, a turn out of what the context expert saw. A
+ * measurement of the voice (loudness, pitch
  * ...) is taken out of the voice embedding that the acoustic expert heard: over the speaker's own
  * utterances the embedding's slopes on all measurements are fitted (ridge regression), and the
  * embedding is moved back along one of them to where the measurement is the speaker's usual. Then
@@ -29,15 +30,18 @@ typedef struct ut_cue_ground {
     const float *baseline;    /* the speaker's mean voice that the expert was given, or NULL */
     size_t baseline_count;    /* utterances that it rests on */
     const float *reliability; /* [UT_EXPERTS] that the opinions were fused with */
+    const ut_context_turn *const *turns; /* [UT_CONTEXT_TURNS] that the context expert was given */
 } ut_cue_ground;
 
-/* Fits the slopes; means: [speakers][dim], each speaker's mean voice of `model`. Needs features
- * relative to the speaker's usual. `slopes->values` is freed by the caller. */
-UT_MUST_CHECK ut_status ut_cue_slopes_fit(const ut_conversation *c, const char *model, size_t dim,
-                                          const float *means, ut_cue_slopes *slopes, ut_error *err);
+/* Fits the slopes over the utterances that the acoustic expert judged; means: [speakers][dim], each
+ * speaker's mean voice. Needs features relative to the speaker's usual. `slopes->values` is freed
+ * by the caller. */
+UT_MUST_CHECK ut_status ut_cue_slopes_fit(const ut_conversation *c, size_t dim, const float *means,
+                                          ut_cue_slopes *slopes, ut_error *err);
 
-/* Writes the cues of a decided utterance: the words that spoke for the label, then the measurements
- * at least one deviation from the speaker's usual, the strongest first, at most four each. */
+/* Writes the cues of a decided utterance: the words that spoke for the label, the turns that moved
+ * its probability, then the measurements at least one deviation from the speaker's usual; the
+ * strongest first, at most four each. */
 UT_MUST_CHECK ut_status ut_cues_find(const ut_cue_ground *ground, ut_conversation *c,
                                      ut_utterance *u, ut_error *err);
 

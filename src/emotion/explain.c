@@ -33,17 +33,24 @@ static void say_experts(ut_buf *b, const ut_emotion *e)
     }
 }
 
+typedef enum cue_kind { VOICE, WORD, TURN } cue_kind;
+
+static cue_kind kind_of(const ut_cue *cue)
+{
+    return isfinite(cue->relative) ? VOICE : isfinite(cue->value) ? TURN : WORD;
+}
+
 /* The cues of one kind, each with the points of probability that it gave the label or took. */
-static void say_cues(ut_buf *b, const ut_emotion *e, bool voice, const char *opening,
-                     const char *quote)
+static void say_cues(ut_buf *b, const ut_emotion *e, cue_kind kind, const char *opening)
 {
     bool first = true;
+    const char *quote = kind == WORD ? "\"" : "";
     for (size_t i = 0; i < e->cue_count; i++) {
         const ut_cue *cue = &e->cues[i];
-        if (isfinite(cue->relative) != voice)
+        if (kind_of(cue) != kind)
             continue;
-        ut_buf_addf(b, "%s %s%s%s", first ? opening : ",", quote, voice ? cue->text : cue->name,
-                    quote);
+        ut_buf_addf(b, "%s %s%s%s", first ? opening : ",", quote,
+                    kind == WORD ? cue->name : cue->text, quote);
         if (fabsf(cue->effect) >= 0.005f)
             ut_buf_addf(b, " (%+.0f %%)", 100.0 * cue->effect);
         first = false;
@@ -58,8 +65,9 @@ ut_status ut_explain(ut_conversation *c, ut_utterance *u, ut_error *err)
     ut_buf_addf(&b, "%s (%.0f %%): ", ut_emotion_name(e->label),
                 100.0 * e->probabilities[e->label]);
     say_experts(&b, e);
-    say_cues(&b, e, true, ". The voice is", "");
-    say_cues(&b, e, false, ". Words that moved it:", "\"");
+    say_cues(&b, e, VOICE, ". The voice is");
+    say_cues(&b, e, WORD, ". Words that moved it:");
+    say_cues(&b, e, TURN, ". It leaned on");
     if (e->example_count)
         ut_buf_addf(&b, ". Nearest example, %s: \"%s\" (distance %.2f)",
                     ut_emotion_name(e->examples[0].label), e->examples[0].text,

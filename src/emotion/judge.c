@@ -39,8 +39,7 @@ static const float *baseline_of(const judging *j, const ut_utterance *u)
 static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
 {
     const ut_judge_models *m = j->models;
-    if (!m->hear || !j->options->audio || u->voice.count != m->voice_dim ||
-        strcmp(u->voice.model, m->voice_model) != 0)
+    if (!m->hear || !j->options->audio || !ut_embedding_of(&u->voice, m->voice_model, m->voice_dim))
         return;
     ut_baseline_hear(m->hear, m->acoustic, u->voice.values, baseline_of(j, u),
                      u->speaker >= 0 ? j->baseline_counts[u->speaker] : 0, o->probabilities);
@@ -80,7 +79,14 @@ static void reliabilities(const judging *j, const ut_utterance *u, float r[UT_EX
     r[UT_EXPERT_LANGUAGE_MODEL] = j->trust;
 }
 
-static ut_status ask_one(const judging *j, size_t index, ut_error *err)
+/* The turn and those before it, as the context expert sees them. */
+static void turns_of(const judging *j, size_t index, const ut_context_turn *turns[UT_CONTEXT_TURNS])
+{
+    for (size_t k = 0; k < UT_CONTEXT_TURNS; k++)
+        turns[k] = k <= index ? &j->turns[index - k] : NULL;
+}
+
+static void ask_one(const judging *j, size_t index)
 {
     ut_utterance *u = &j->c->utterances[index];
     ut_emotion *e = &u->emotion;
@@ -91,8 +97,9 @@ static ut_status ask_one(const judging *j, size_t index, ut_error *err)
     memcpy(text->probabilities, j->turns[index].p_text, sizeof text->probabilities);
     ut_opinion *context = &e->opinions[UT_EXPERT_CONTEXT];
     if (j->models->context && j->options->context && index > 0 && j->read[index]) {
-        UT_TRY(ut_context_expert_classify(j->models->context, j->turns, j->c->utterance_count,
-                                          index, context->probabilities, err));
+        const ut_context_turn *turns[UT_CONTEXT_TURNS];
+        turns_of(j, index, turns);
+        ut_context_expert_classify(j->models->context, turns, context->probabilities);
         context->present = true;
     }
     const ut_recalled *recalled = &j->recalled[index];
@@ -101,7 +108,6 @@ static ut_status ask_one(const judging *j, size_t index, ut_error *err)
     memcpy(retrieval->probabilities, recalled->opinion, sizeof retrieval->probabilities);
     e->examples = recalled->examples;
     e->example_count = recalled->count;
-    return UT_OK;
 }
 
 static void decide_one(const judging *j, size_t index)
@@ -123,13 +129,15 @@ static ut_status explain_all(const judging *j, ut_error *err)
     ut_cue_slopes slopes = {0};
     ut_status status = UT_OK;
     if (m->hear)
-        status = ut_cue_slopes_fit(j->c, m->voice_model, m->voice_dim, j->baselines, &slopes, err);
+        status = ut_cue_slopes_fit(j->c, m->voice_dim, j->baselines, &slopes, err);
     for (size_t i = 0; status == UT_OK && i < j->c->utterance_count; i++) {
         ut_utterance *u = &j->c->utterances[i];
         float reliability[UT_EXPERTS];
         reliabilities(j, u, reliability);
         size_t known = u->speaker >= 0 ? j->baseline_counts[u->speaker] : 0;
-        ut_cue_ground ground = {m, &slopes, baseline_of(j, u), known, reliability};
+        const ut_context_turn *turns[UT_CONTEXT_TURNS];
+        turns_of(j, i, turns);
+        ut_cue_ground ground = {m, &slopes, baseline_of(j, u), known, reliability, turns};
         status = ut_cues_find(&ground, j->c, u, err);
         if (status == UT_OK)
             status = ut_explain(j->c, u, err);
@@ -146,8 +154,8 @@ static ut_status read_all(judging *j, ut_error *err)
         j->turns[i].speaker = u->speaker;
         for (int k = 0; k < UT_EMOTIONS; k++)
             j->turns[i].p_text[k] = ut_expert_prior(UT_EXPERT_TEXT)[k];
-        if (!m->text || !u->text[0] || u->text_embedding.count != UT_TEXT_DIMENSIONS ||
-            strcmp(u->text_embedding.model, m->text_model) != 0)
+        if (!m->text || !u->text[0] ||
+            !ut_embedding_of(&u->text_embedding, m->text_model, UT_TEXT_DIMENSIONS))
             continue;
         j->turns[i].embedding = u->text_embedding.values;
         UT_TRY(ut_text_expert_classify(m->text, u->text, u->text_embedding.values,
@@ -179,7 +187,7 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     if (status == UT_OK)
         status = recall(&j);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
-        status = ask_one(&j, i, err);
+        ask_one(&j, i);
     for (size_t i = 0; status == UT_OK && i < c->utterance_count; i++)
         decide_one(&j, i);
     if (status == UT_OK && models->refine)

@@ -96,9 +96,10 @@ static inline ut_status ut_bundled_context(const char *path, ut_error *err)
     if (status != UT_OK)
         return status;
     static const float vector[UT_TEXT_DIMENSIONS];
-    const ut_context_turn turns[2] = {{.embedding = vector}, {.embedding = vector}};
+    const ut_context_turn turn = {.embedding = vector};
+    const ut_context_turn *turns[UT_CONTEXT_TURNS] = {&turn, &turn};
     float p[UT_TEXT_LABELS];
-    status = ut_context_expert_classify(expert, turns, 2, 1, p, err);
+    ut_context_expert_classify(expert, turns, p);
     ut_context_expert_close(expert);
     return status;
 }

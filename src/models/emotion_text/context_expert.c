@@ -6,12 +6,12 @@
 #include "models/emotion_text/head.h"
 #include "nn/ops.h"
 
-enum { MAX_MAP = 64, TURNS = UT_CONTEXT_WINDOW + 1, OWN = 2 + UT_TEXT_LABELS };
+enum { MAX_MAP = 64, OWN = 2 + UT_TEXT_LABELS };
 
 struct ut_context_expert {
     ut_weights *weights;
     ut_tensor map;     /* [n, 384] */
-    ut_text_head head; /* of TURNS * (OWN + n) */
+    ut_text_head head; /* of UT_CONTEXT_TURNS * (OWN + n) */
 };
 
 static ut_status bind(ut_context_expert *e, ut_error *err)
@@ -23,7 +23,7 @@ static ut_status bind(ut_context_expert *e, ut_error *err)
     ut_binder_init(&binder, e->weights);
     ut_bind(&binder, e, &map, 1, 0);
     ut_text_head_bind(&e->head, &binder, "hidden",
-                      width == UT_ANY ? UT_ANY : TURNS * (OWN + width));
+                      width == UT_ANY ? UT_ANY : UT_CONTEXT_TURNS * (OWN + width));
     UT_TRY(ut_binder_finish(&binder, err));
     if (width < 1 || width > MAX_MAP)
         return ut_fail(err, UT_ERR_FORMAT, "emotion_text",
@@ -62,19 +62,18 @@ static float log_p(float p)
     return logf(p > 1e-6f ? p : 1e-6f);
 }
 
-ut_status ut_context_expert_classify(const ut_context_expert *e, const ut_context_turn *turns,
-                                     size_t count, size_t index, float *p, ut_error *err)
+void ut_context_expert_classify(const ut_context_expert *e,
+                                const ut_context_turn *const turns[UT_CONTEXT_TURNS], float *p)
 {
-    float x[TURNS * (OWN + MAX_MAP)] = {0};
+    float x[UT_CONTEXT_TURNS * (OWN + MAX_MAP)] = {0};
     const size_t width = OWN + (size_t)e->map.shape[0];
-    if (index >= count)
-        return ut_fail(err, UT_ERR_USAGE, "emotion_text", "turn %zu of %zu does not exist", index,
-                       count);
-    for (size_t k = 0; k < TURNS && k <= index; k++) {
-        const ut_context_turn *turn = &turns[index - k];
+    for (size_t k = 0; k < UT_CONTEXT_TURNS; k++) {
+        const ut_context_turn *turn = turns[k];
+        if (!turn)
+            continue;
         float *at = x + k * width;
         at[0] = 1;
-        at[1] = turn->speaker == turns[index].speaker;
+        at[1] = turn->speaker == turns[0]->speaker;
         for (int i = 0; i < UT_TEXT_LABELS; i++)
             at[2 + i] = log_p(turn->p_text[i]);
         if (turn->embedding)
@@ -84,5 +83,4 @@ ut_status ut_context_expert_classify(const ut_context_expert *e, const ut_contex
     for (int i = 0; i < UT_TEXT_LABELS; i++)
         p[i] += x[2 + i];
     ut_text_head_calibrate(&e->head, p);
-    return UT_OK;
 }

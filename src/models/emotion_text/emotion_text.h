@@ -14,8 +14,9 @@
 
 #include "undertone_status.h"
 
-/* Labels, values of a sentence vector, and turns before the current one that context looks at. */
-enum { UT_TEXT_LABELS = 5, UT_TEXT_DIMENSIONS = 384, UT_CONTEXT_WINDOW = 4 };
+/* Labels, values of a sentence vector, and the turns that context looks at: the current one and
+ * four before it. */
+enum { UT_TEXT_LABELS = 5, UT_TEXT_DIMENSIONS = 384, UT_CONTEXT_TURNS = 5 };
 
 typedef struct ut_text_expert ut_text_expert;
 
@@ -59,9 +60,9 @@ UT_MUST_CHECK ut_status ut_context_expert_open(const char *path, ut_context_expe
                                                ut_error *err);
 void ut_context_expert_close(ut_context_expert *expert); /* NULL is fine */
 
-/* p[5] of turns[index] from itself and the turns before it; index < count. */
-UT_MUST_CHECK ut_status ut_context_expert_classify(const ut_context_expert *expert,
-                                                   const ut_context_turn *turns, size_t count,
-                                                   size_t index, float *p, ut_error *err);
+/* p[5] of turns[0] from itself and turns[1] .. before it, the nearest first; NULL where there is
+ * none. */
+void ut_context_expert_classify(const ut_context_expert *expert,
+                                const ut_context_turn *const turns[UT_CONTEXT_TURNS], float *p);
 
 #endif

@@ -106,6 +106,29 @@ static void a_voice_that_is_not_asked_moves_nothing(void **state)
     ut_conversation_destroy(c);
 }
 
+static void a_voice_that_is_no_number_has_no_say(void **state)
+{
+    (void)state;
+    ut_conversation *c = talk(76, 150);
+    c->utterances[3].voice.values[1] = NAN;
+    c->utterances[4].voice.values[0] = INFINITY;
+    c->utterances[5].features[0].relative = NAN;
+    ut_judge_models models = {.voice_model = "v", .voice_dim = 2, .hear = hear_by_size};
+    ut_judge_options options = ut_judge_defaults();
+    assert_int_equal(ut_judge(&models, &options, c, NULL), UT_OK);
+    for (size_t i = 0; i < TURNS; i++) {
+        const ut_emotion *e = &c->utterances[i].emotion;
+        float sum = 0;
+        for (int k = 0; k < UT_EMOTIONS; k++)
+            sum += e->probabilities[k];
+        assert_near(sum, 1, 1e-5);
+        assert_int_equal(e->opinions[UT_EXPERT_ACOUSTIC].present, i != 3 && i != 4);
+        for (size_t k = 0; k < e->cue_count; k++)
+            assert_true(isfinite(e->cues[k].effect));
+    }
+    ut_conversation_destroy(c);
+}
+
 /* --- words, with the bundled text expert ------------------------------------------------------ */
 
 static ut_status embed(void *context, const char *text, float *out, ut_error *err)
@@ -113,25 +136,43 @@ static ut_status embed(void *context, const char *text, float *out, ut_error *er
     return ut_static_embedding_embed(context, text, out, err);
 }
 
+/* Two speakers in turn, the last turn speaker 0's. */
+static ut_conversation *dialogue(ut_static_embedding *encoder, const ut_judge_models *models,
+                                 const char *language, const char *const texts[], size_t count)
+{
+    ut_conversation *c;
+    ut_error err;
+    assert_int_equal(ut_conversation_create(&c, NULL), UT_OK);
+    c->language = language;
+    c->speakers = UT_ARENA_NEW(c->arena, const char *, 2);
+    c->speakers[0] = "SPEAKER_00";
+    c->speakers[1] = "SPEAKER_01";
+    c->speaker_count = 2;
+    c->utterances = UT_ARENA_NEW(c->arena, ut_utterance, count);
+    c->utterance_count = count;
+    for (size_t i = 0; i < count; i++) {
+        ut_utterance *u = &c->utterances[i];
+        *u = (ut_utterance){.start = 4.0 * (double)i,
+                            .end = 4.0 * (double)i + 3,
+                            .speaker = (int)((count - 1 - i) % 2),
+                            .text = texts[i],
+                            .text_confidence = 1};
+        u->text_embedding = (ut_embedding){"s", UT_ARENA_NEW(c->arena, float, UT_TEXT_DIMENSIONS),
+                                           UT_TEXT_DIMENSIONS};
+        assert_int_equal(embed(encoder, texts[i], u->text_embedding.values, &err), UT_OK);
+    }
+    ut_judge_options options = ut_judge_defaults();
+    if (ut_judge(models, &options, c, &err) != UT_OK)
+        fail_msg("%s", err.message);
+    return c;
+}
+
 static ut_conversation *say(ut_static_embedding *encoder, const ut_text_expert *expert,
                             const char *language, const char *text)
 {
-    ut_conversation *c;
-    assert_int_equal(ut_conversation_create(&c, NULL), UT_OK);
-    c->language = language;
-    c->utterances = UT_ARENA_NEW(c->arena, ut_utterance, 1);
-    c->utterance_count = 1;
-    ut_utterance *u = &c->utterances[0];
-    *u = (ut_utterance){.end = 3, .speaker = -1, .text = text, .text_confidence = 1};
-    u->text_embedding =
-        (ut_embedding){"s", UT_ARENA_NEW(c->arena, float, UT_TEXT_DIMENSIONS), UT_TEXT_DIMENSIONS};
-    ut_error err;
-    assert_int_equal(embed(encoder, text, u->text_embedding.values, &err), UT_OK);
     ut_judge_models models = {
         .text_model = "s", .text = expert, .embed = embed, .embed_context = encoder};
-    ut_judge_options options = ut_judge_defaults();
-    assert_int_equal(ut_judge(&models, &options, c, &err), UT_OK);
-    return c;
+    return dialogue(encoder, &models, language, &text, 1);
 }
 
 static void removing_a_word_moves_the_probability_as_said(void **state)
@@ -165,12 +206,53 @@ static void removing_a_word_moves_the_probability_as_said(void **state)
     ut_static_embedding_close(encoder);
 }
 
+static void removing_a_turn_moves_the_probability_as_said(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"I hate you, you ruined everything again!",
+                                        "You are a liar and I hate you!", "Fine."};
+    ut_static_embedding *encoder;
+    ut_text_expert *text;
+    ut_context_expert *context;
+    ut_error err;
+    const char *vectors = ut_test_source("models/text/static.safetensors");
+    assert_int_equal(ut_static_embedding_open(vectors, &encoder, &err), UT_OK);
+    const char *weights = ut_test_source("models/text/emotion-static.safetensors");
+    assert_int_equal(ut_text_expert_open(weights, &text, &err), UT_OK);
+    weights = ut_test_source("models/text/context.safetensors");
+    assert_int_equal(ut_context_expert_open(weights, &context, &err), UT_OK);
+    ut_judge_models models = {.text_model = "s", .text = text, .context = context};
+    ut_conversation *with = dialogue(encoder, &models, "en", texts, 3);
+    ut_conversation *without = dialogue(encoder, &models, "en", texts + 1, 2);
+    const ut_emotion *e = &with->utterances[2].emotion;
+    const ut_cue *cue = cue_named(e, "turn 0");
+    assert_non_null(cue);
+    assert_string_equal(cue->text, "two turns before, by the same speaker");
+    assert_near(cue->value, 0, 0);
+    float fell =
+        e->probabilities[e->label] - without->utterances[1].emotion.probabilities[e->label];
+    assert_true(fabsf(fell) >= 0.02f);
+    assert_near(cue->effect, fell, 1e-5);
+    char said[96];
+    snprintf(said, sizeof said, "two turns before, by the same speaker (%+.0f %%)",
+             100.0 * (double)cue->effect);
+    assert_non_null(strstr(e->explanation, ". It leaned on"));
+    assert_non_null(strstr(e->explanation, said));
+    ut_conversation_destroy(without);
+    ut_conversation_destroy(with);
+    ut_context_expert_close(context);
+    ut_text_expert_close(text);
+    ut_static_embedding_close(encoder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removing_the_loudness_moves_the_probability_as_said),
         cmocka_unit_test(a_voice_that_is_not_asked_moves_nothing),
+        cmocka_unit_test(a_voice_that_is_no_number_has_no_say),
         cmocka_unit_test(removing_a_word_moves_the_probability_as_said),
+        cmocka_unit_test(removing_a_turn_moves_the_probability_as_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
