@@ -172,6 +172,7 @@ typedef struct ut_conversation {
     size_t setting_count;
     const char **notes; /* what was skipped and why, for the person */
     size_t note_count;
+    struct ut_analytics *analytics; /* conversation/analytics.h; NULL before analyze */
 } ut_conversation;
 
 UT_MUST_CHECK ut_status ut_conversation_create(ut_conversation **conversation, ut_error *err);

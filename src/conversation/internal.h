@@ -15,6 +15,7 @@ typedef struct ut_conversation_reader {
     ut_conversation *c;
     const char *name; /* of the document, for messages */
     size_t index;     /* of the utterance being read */
+    bool measured;    /* the document has analytics */
     ut_error *err;
     ut_status status;
 } ut_conversation_reader;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "conversation/analytics.h"
 #include "conversation/internal.h"
 
 /* Walks over JSON text, knowing just enough of it to find the array of utterances. What is not JSON
@@ -134,8 +135,11 @@ static ut_status read_head(ut_conversation_reader *r, const char *text, size_t l
     return r->c->utterances ? UT_OK : ut_fail_memory(r->err, "conversation");
 }
 
+/* Analytics follow from the rest: they are made again, not read. */
 static ut_status finish(ut_conversation_reader *r, ut_status status, ut_conversation **c)
 {
+    if (status == UT_OK && r->measured)
+        status = ut_conversation_measure(r->c, r->err);
     if (status == UT_OK)
         *c = r->c;
     else

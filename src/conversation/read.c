@@ -310,6 +310,7 @@ void ut_conversation_read_head(reader *r, const json_t *json)
     }
     if (r->status == UT_OK && !json_is_array(json_object_get(json, "utterances")))
         wrong(r, "utterances is no array");
+    r->measured = json_is_object(json_object_get(json, "analytics"));
     if (r->status == UT_OK)
         read_provenance(r, json_object_get(json, "provenance"));
 }

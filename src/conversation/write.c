@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "conversation/analytics.h"
 #include "conversation/internal.h"
 
 static json_t *text_or_null(const char *text)
@@ -155,13 +156,14 @@ json_t *ut_conversation_head_json(const ut_conversation *c)
     json_t *speakers = json_array();
     for (size_t i = 0; speakers && i < c->speaker_count; i++)
         json_array_append_new(speakers, json_string(c->speakers[i]));
-    return json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:o, s:i, s:i}, s:o, s:o, s:o, s:o}", "format",
-                     "undertone-conversation", "version", UT_CONVERSATION_VERSION, "id",
+    return json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:o, s:i, s:i}, s:o, s:o, s:o, s:o, s:o}",
+                     "format", "undertone-conversation", "version", UT_CONVERSATION_VERSION, "id",
                      c->id ? c->id : "", "source", "file", c->source.file ? c->source.file : "",
                      "sha256", text_or_null(c->source.sha256), "duration",
                      ut_json_seconds(c->source.duration), "rate", c->source.rate, "channels",
                      c->source.channels, "language", text_or_null(c->language), "speakers",
-                     speakers, "utterances", json_array(), "provenance", provenance(c));
+                     speakers, "utterances", json_array(), "analytics", ut_analytics_json(c),
+                     "provenance", provenance(c));
 }
 
 static size_t flags_of(ut_document_form form)

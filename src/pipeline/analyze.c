@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "conversation/analytics.h"
 #include "emotion/judge.h"
 #include "pipeline/engine.h"
 #include "pipeline/knowledge.h"
@@ -125,6 +126,8 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     if (!step->labels_only)
         UT_TRY(combine_all(e, c, models.voice_model, err));
     UT_TRY(ut_judge(&models, &options, c, err));
+    if (!step->labels_only)
+        UT_TRY(ut_conversation_measure(c, err));
     /* Kept without a label, for search and history; a knowledge base that fails costs nothing else.
      */
     ut_error failure;

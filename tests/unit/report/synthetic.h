@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/conversation.h"
+#include "conversation/analytics.h"
 
 static const char *const synthetic_texts[] = {
     "Good morning, this is the \"Harbor\" desk, how can I help you today?",
@@ -110,6 +110,7 @@ static inline ut_conversation *synthetic(size_t count)
         u->features[1] = (ut_feature){"loudness_mean_db", -20.5f, NAN};
     }
     c->source.duration = time + 1;
+    assert_int_equal(ut_conversation_measure(c, NULL), UT_OK);
     assert_int_equal(ut_conversation_add_model(c, "recognition", "whisper-base", "00ab"), UT_OK);
     assert_int_equal(ut_conversation_add_model(c, "speech", "silero", NULL), UT_OK);
     assert_int_equal(ut_conversation_add_setting(c, "beam_size", "5"), UT_OK);
