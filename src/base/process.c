@@ -30,7 +30,32 @@ bool ut_process_available(const char *program)
     return false;
 }
 
-static void run_child(const char *const *argv, ut_process_limits limits, int output, int errors)
+static bool is_secret(const char *variable)
+{
+    static const char *const names[] = {
+        "OPENAI_API_KEY=", "HF_TOKEN=", "HUGGING_FACE_HUB_TOKEN=", "CHROMA_TOKEN="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The environment without the keys of outside services: these are no business of a child, nor of
+ * the core that it may dump. free() the list alone; NULL when out of memory. */
+static char **child_environment(void)
+{
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **list = calloc(count + 1, sizeof *list);
+    for (size_t i = 0, n = 0; list && i < count; i++)
+        if (!is_secret(environ[i]))
+            list[n++] = environ[i];
+    return list;
+}
+
+static void run_child(const char *const *argv, char *const *environment, ut_process_limits limits,
+                      int output, int errors)
 {
     int null = open("/dev/null", O_RDONLY);
     if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0)
@@ -43,7 +68,7 @@ static void run_child(const char *const *argv, ut_process_limits limits, int out
         struct rlimit space = {limits.address_bytes, limits.address_bytes};
         setrlimit(RLIMIT_AS, &space);
     }
-    execvp(argv[0], (char *const *)(uintptr_t)argv);
+    execvpe(argv[0], (char *const *)(uintptr_t)argv, environment);
     _exit(127);
 }
 
@@ -60,9 +85,11 @@ ut_status ut_process_start(ut_process *process, const char *const *argv, ut_proc
         close(output[1]);
         return ut_fail_errno(err, UT_ERR_IO, "process", "cannot make a pipe");
     }
-    pid_t pid = fork();
+    char **environment = child_environment();
+    pid_t pid = environment ? fork() : -1;
     if (pid == 0)
-        run_child(argv, limits, output[1], errors[1]);
+        run_child(argv, environment, limits, output[1], errors[1]);
+    free(environment);
     close(output[1]);
     close(errors[1]);
     if (pid < 0) {

@@ -257,6 +257,8 @@ ut_status ut_secret_to_environment(const char *output_dir, const char *name, con
     char *home;
     json_t *values = NULL;
     const char *there = getenv(variable);
+    if (there && *there)
+        forbid_dumps(); /* of a secret that was never sealed, too */
     if ((there && *there) || ut_home_find(output_dir, NULL, &home, NULL) != UT_OK)
         return UT_OK;
     ut_status status = ut_secret_get(home, name, &values, err);

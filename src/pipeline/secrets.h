@@ -28,7 +28,8 @@ UT_MUST_CHECK ut_status ut_secret_delete(const char *home, const char *name, ut_
 const char *ut_secret_main(const json_t *values);
 
 /* Puts the secret `name` into the environment variable `variable` of this process where that is not
- * set; nothing where there is no such secret or no home. */
+ * set; nothing where there is no such secret or no home. A process that holds one leaves no core
+ * dump. */
 UT_MUST_CHECK ut_status ut_secret_to_environment(const char *output_dir, const char *name,
                                                  const char *variable, ut_error *err);
 

@@ -293,6 +293,14 @@ static void children_are_read_and_limited(void **state)
     assert_memory_equal(text, "hello\n", 6);
     assert_int_equal(code, 3);
     assert_string_equal(process.last_error, "why");
+    setenv("OPENAI_API_KEY", "sk-1", 1);
+    setenv("UT_TEST_PLAIN", "plain", 1);
+    const char *told[] = {"sh", "-c", "echo \"${OPENAI_API_KEY-none} $UT_TEST_PLAIN\" >&2", NULL};
+    assert_int_equal(ut_process_start(&process, told, (ut_process_limits){0}, &err), UT_OK);
+    ut_process_finish(&process, &code);
+    assert_string_equal(process.last_error, "none plain");
+    unsetenv("OPENAI_API_KEY");
+    unsetenv("UT_TEST_PLAIN");
     const char *missing[] = {"no-such-program-anywhere", NULL};
     assert_int_equal(ut_process_start(&process, missing, (ut_process_limits){0}, &err), UT_OK);
     ut_process_finish(&process, &code);
