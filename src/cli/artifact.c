@@ -15,18 +15,6 @@
 #include "pipeline/lineage.h"
 #include "pipeline/stacks.h"
 
-/* Artifacts lie where the active stack keeps them. */
-static ut_status use_store(ut_records *records, ut_error *err)
-{
-    ut_stack stack;
-    UT_TRY(ut_stack_active(ut_records_home(records), &stack, err));
-    ut_status status = UT_OK;
-    if (stack.artifact_store)
-        status = ut_records_set_artifacts(records, stack.artifact_store, err);
-    ut_stack_free(&stack);
-    return status;
-}
-
 static void print_artifact(const json_t *a)
 {
     char created[UT_TIME];
@@ -83,7 +71,7 @@ static int show(int argc, char **argv)
         ut_cli_records(&argc, argv, NULL, 1, "undertone artifact show NAME|SHA256", &records);
     if (code)
         return code;
-    ut_status status = use_store(records, &err);
+    ut_status status = ut_stack_use(records, NULL, &err);
     if (status == UT_OK)
         status = ut_records_artifact(records, argv[0], &artifact, &err);
     const char *sha256 = ut_json_string_or(artifact, "sha256", "");
@@ -152,7 +140,7 @@ static int prune(int argc, char **argv)
         ut_cli_records(&argc, argv, flags, 0, "undertone artifacts prune [--dry_run]", &records);
     if (code)
         return code;
-    ut_status status = use_store(records, &err);
+    ut_status status = ut_stack_use(records, NULL, &err);
     if (status == UT_OK)
         status = ut_records_prune(records, dry, &pruned, &err);
     ut_records_close(records);

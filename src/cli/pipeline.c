@@ -12,6 +12,7 @@
 #include "cli/flags.h"
 #include "cli/records.h"
 #include "pipeline/home.h"
+#include "pipeline/stacks.h"
 
 void ut_cli_time(double seconds, char text[UT_TIME])
 {
@@ -369,6 +370,8 @@ static int merge(int argc, char **argv)
     if (status != UT_OK)
         return ut_cli_failure(&err);
     status = ut_records_open(home, &records, &err);
+    if (status == UT_OK)
+        status = ut_stack_use(records, NULL, &err);
     if (status == UT_OK)
         status = merge_shards(records, home, &runs, &err);
     for (int i = 0; i < argc && status == UT_OK; i++) {

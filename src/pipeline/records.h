@@ -137,8 +137,8 @@ typedef struct ut_pruned {
 UT_MUST_CHECK ut_status ut_records_prune(ut_records *records, bool dry, ut_pruned *pruned,
                                          ut_error *err);
 
-/* Takes over the runs, the cache and the artifacts of another home; runs that are here already
- * stay as they are. */
+/* Takes over the runs, the cache and the artifacts (of its stack in use) of another home; runs
+ * that are here already stay as they are. */
 UT_MUST_CHECK ut_status ut_records_merge(ut_records *records, const char *home, size_t *runs,
                                          ut_error *err);
 

@@ -12,6 +12,7 @@
 #include "pipeline/artifacts.h"
 #include "pipeline/home.h"
 #include "pipeline/records_internal.h"
+#include "pipeline/stacks.h"
 
 ut_status ut_records_delete_run(ut_records *r, const char *id, ut_error *err)
 {
@@ -198,7 +199,9 @@ ut_status ut_records_merge(ut_records *r, const char *home, size_t *runs, ut_err
     ut_records *other;
     sqlite3_stmt *s;
     UT_TRY(ut_records_open_existing(home, &other, err)); /* looks at its version, too */
-    ut_status status = merge_artifacts(other->artifacts, r->artifacts, err);
+    ut_status status = ut_stack_use(other, NULL, err);
+    if (status == UT_OK)
+        status = merge_artifacts(other->artifacts, r->artifacts, err);
     pthread_mutex_lock(&r->lock);
     if (status == UT_OK)
         status = ut_records_prepare(r, &s, err, "ATTACH ? AS other", "t", other->path);

@@ -134,9 +134,7 @@ static ut_status open_records(ut_running *run, ut_stack *stack, ut_error *err)
     UT_TRY(ut_home_find(run->settings->output_dir, run->settings->shard, &home, err));
     ut_status status = ut_records_open(home, &run->records, err);
     if (status == UT_OK)
-        status = ut_stack_active(home, stack, err);
-    if (status == UT_OK && stack->artifact_store)
-        status = ut_records_set_artifacts(run->records, stack->artifact_store, err);
+        status = ut_stack_use(run->records, stack, err);
     free(home);
     return status;
 }

@@ -76,6 +76,22 @@ ut_status ut_stack_active(const char *home, ut_stack *stack, ut_error *err)
         !(stack->artifact_store = ut_path_join(store, id)))
         status = ut_fail_memory(err, "stacks");
     json_decref(all);
+    if (status != UT_OK)
+        ut_stack_free(stack);
+    return status;
+}
+
+ut_status ut_stack_use(ut_records *records, ut_stack *stack, ut_error *err)
+{
+    ut_stack active;
+    UT_TRY(ut_stack_active(ut_records_home(records), &active, err));
+    ut_status status = active.artifact_store
+                           ? ut_records_set_artifacts(records, active.artifact_store, err)
+                           : UT_OK;
+    if (status == UT_OK && stack)
+        *stack = active;
+    else
+        ut_stack_free(&active);
     return status;
 }
 

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "undertone_status.h"
+#include "pipeline/records.h"
 
 typedef struct ut_stack {
     char *name; /* "default" when none was set */
@@ -20,6 +20,9 @@ typedef struct ut_stack {
 /* The stack in use. UT_ERR_FORMAT for a damaged file. */
 UT_MUST_CHECK ut_status ut_stack_active(const char *home, ut_stack *stack, ut_error *err);
 void ut_stack_free(ut_stack *stack);
+/* Artifacts of these records lie where the stack in use of their home keeps them. *stack gets it
+ * (NULL is fine). */
+UT_MUST_CHECK ut_status ut_stack_use(ut_records *records, ut_stack *stack, ut_error *err);
 
 /* Components of a new stack: "default" or, for the artifact store, a folder. UT_ERR_USAGE for what
  * cannot be, among it a name that is taken. */
