@@ -316,7 +316,8 @@ ut_status ut_settings_read_environment(ut_settings *settings, ut_arena *arena, u
     return UT_OK;
 }
 
-/* One line of .env: `export ` in front, quotes around and a comment behind are taken off. */
+/* One line of .env: `export ` in front, spaces and quotes around and a comment behind are taken
+ * off. */
 static ut_status dotenv_line(char *line, const char *path, int number, ut_error *err)
 {
     while (isspace((unsigned char)*line))
@@ -329,8 +330,12 @@ static ut_status dotenv_line(char *line, const char *path, int number, ut_error 
     if (!equals || equals == line)
         return ut_fail(err, UT_ERR_CONFIG, "settings", "%s, line %d is not KEY=value", path,
                        number);
-    *equals = 0;
     char *value = equals + 1;
+    while (equals > line && isspace((unsigned char)equals[-1]))
+        equals--;
+    *equals = 0;
+    while (*value == ' ' || *value == '\t')
+        value++;
     if (*value == '"' || *value == '\'') {
         char *end = strchr(value + 1, *value);
         if (!end)
@@ -347,7 +352,7 @@ static ut_status dotenv_line(char *line, const char *path, int number, ut_error 
     }
     if (!getenv(line) && dotenv_count < UT_SETTINGS_MOST && strlen(line) < sizeof *dotenv_names)
         snprintf(dotenv_names[dotenv_count++], sizeof *dotenv_names, "%s", line);
-    if (setenv(line, value, 0) != 0)
+    if (setenv(line, value, is_from_dotenv(line)) != 0) /* the last of several lines counts */
         return ut_fail(err, UT_ERR_CONFIG, "settings", "%s, line %d: bad name", path, number);
     return UT_OK;
 }
