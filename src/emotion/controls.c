@@ -55,3 +55,39 @@ float ut_controls_trust(double sum, size_t count)
     double mean = count ? sum / (double)count : 0;
     return (float)fmin(fmax((mean - 0.5) / 0.3, 0), 1);
 }
+
+/* The true label is drawn from `base`; a model of accuracy a says it with probability a, each other
+ * one with a fourth of the rest. What it says is itself a distribution. */
+void ut_agreement_add(ut_agreement *agreement, const float base[UT_EMOTIONS],
+                      const float said[UT_EMOTIONS])
+{
+    double same = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++)
+        same += (double)base[i] * (double)said[i];
+    for (int k = 0; k < UT_ACCURACIES; k++) {
+        double a = (double)k / (UT_ACCURACIES - 1);
+        /* The base may be sure and wrong: no line alone settles anything. */
+        agreement->log_likelihood[k] +=
+            log(a * same + (1 - a) * (1 - same) / (UT_EMOTIONS - 1) + 1e-3);
+    }
+}
+
+double ut_agreement_accuracy(const ut_agreement *agreement)
+{
+    double most = agreement->log_likelihood[0];
+    double sum = 0;
+    double mean = 0;
+    for (int k = 1; k < UT_ACCURACIES; k++)
+        most = fmax(most, agreement->log_likelihood[k]);
+    for (int k = 0; k < UT_ACCURACIES; k++) {
+        double p = exp(agreement->log_likelihood[k] - most);
+        sum += p;
+        mean += p * k / (UT_ACCURACIES - 1);
+    }
+    return mean / sum;
+}
+
+float ut_agreement_trust(const ut_agreement *agreement)
+{
+    return (float)fmin(fmax((ut_agreement_accuracy(agreement) - 0.45) / 0.15, 0), 1);
+}

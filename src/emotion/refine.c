@@ -214,41 +214,75 @@ static void work(void *context, size_t index, int worker)
     (void)worker;
 }
 
-/* Answers into the document; returns how far the model is to be believed. */
+static ut_status take_opinion(const refining *w, size_t index, const ut_refine_answer *a,
+                              ut_error *err)
+{
+    ut_opinion *o = &w->c->utterances[index].emotion.opinions[UT_EXPERT_LANGUAGE_MODEL];
+    memcpy(o->probabilities, a->probabilities, sizeof o->probabilities);
+    o->reason = ut_arena_strdup(w->c->arena, a->reason);
+    o->grounds = a->grounds;
+    o->present = true;
+    return o->reason ? UT_OK : ut_fail_memory(err, "refine");
+}
+
+/* What answers say of the model itself. */
+typedef struct record {
+    ut_agreement agreement;
+    double right; /* probability given to the true labels of controls */
+    size_t controls;
+} record;
+
+static ut_status take_call(const refining *w, const ut_refine_call *call, record *r, ut_error *err)
+{
+    const ut_refine_answer *a = call->answers;
+    for (size_t i = 0; i < call->asked_count; i++, a++) {
+        UT_TRY(take_opinion(w, call->asked[i], a, err));
+        ut_agreement_add(&r->agreement, w->c->utterances[call->asked[i]].emotion.probabilities,
+                         a->probabilities);
+    }
+    for (size_t i = 0; i < call->sure_count; i++, a++)
+        ut_agreement_add(&r->agreement, w->c->utterances[call->sure[i]].emotion.probabilities,
+                         a->probabilities);
+    for (size_t i = 0; i < UT_CONTROLS; i++, a++, r->controls++)
+        r->right += (double)a->probabilities[call->controls[i].label];
+    return UT_OK;
+}
+
+/* Why it is not believed. */
+static ut_status doubt(const refining *w, const record *r, ut_error *err)
+{
+    const char *model = w->refiner->options.model;
+    ut_status status;
+    if (ut_controls_trust(r->right, r->controls) <= 0)
+        status =
+            ut_conversation_add_note(w->c,
+                                     "the language model %s was not believed: it gave the "
+                                     "right label of %zu control lines only %.0f %% on average",
+                                     model, r->controls, 100 * r->right / (double)r->controls);
+    else
+        status = ut_conversation_add_note(
+            w->c,
+            "the language model %s was not believed: by what the rest of the conversation says it "
+            "is right in only %.0f %% of the lines",
+            model, 100 * ut_agreement_accuracy(&r->agreement));
+    return status == UT_OK ? UT_OK : ut_fail_memory(err, "refine");
+}
+
+/* Answers into the document; *trust is how far the model is to be believed. */
 static ut_status take(const refining *w, float *trust, ut_error *err)
 {
-    double right = 0;
-    size_t controls = 0;
-    for (size_t k = 0; k < w->count; k++) {
-        const ut_refine_call *call = &w->calls[k];
-        for (size_t i = 0; call->answered && i < call->asked_count; i++) {
-            const ut_refine_answer *a = &call->answers[i];
-            ut_opinion *o =
-                &w->c->utterances[call->asked[i]].emotion.opinions[UT_EXPERT_LANGUAGE_MODEL];
-            memcpy(o->probabilities, a->probabilities, sizeof o->probabilities);
-            o->reason = ut_arena_strdup(w->c->arena, a->reason);
-            o->grounds = a->grounds;
-            o->present = true;
-            if (!o->reason)
-                return ut_fail_memory(err, "refine");
-        }
-        for (size_t i = 0; call->answered && i < UT_CONTROLS; i++, controls++)
-            right +=
-                (double)call->answers[call->asked_count + i].probabilities[call->controls[i].label];
-    }
-    *trust = ut_controls_trust(right, controls);
+    record r = {0};
+    for (size_t k = 0; k < w->count; k++)
+        if (w->calls[k].answered)
+            UT_TRY(take_call(w, &w->calls[k], &r, err));
+    if (!r.controls)
+        return UT_OK;
+    *trust = ut_controls_trust(r.right, r.controls) * ut_agreement_trust(&r.agreement);
     pthread_mutex_lock(&w->refiner->lock);
-    w->refiner->believed += controls && *trust > 0;
-    w->refiner->unbelieved += controls && *trust <= 0;
+    w->refiner->believed += *trust > 0;
+    w->refiner->unbelieved += *trust <= 0;
     pthread_mutex_unlock(&w->refiner->lock);
-    if (controls && *trust <= 0 &&
-        ut_conversation_add_note(w->c,
-                                 "the language model %s was not believed: it gave the right label "
-                                 "of %zu control lines only %.0f %% on average",
-                                 w->refiner->options.model, controls,
-                                 100 * right / (double)controls) != UT_OK)
-        return ut_fail_memory(err, "refine");
-    return UT_OK;
+    return *trust > 0 ? UT_OK : doubt(w, &r, err);
 }
 
 /* One note for all calls that failed in the same way. */

@@ -9,8 +9,9 @@
  *
  * What is said in a conversation is data: it travels as strings inside one JSON document, never as
  * an instruction. Since a model may obey it all the same, or be no good, every call also holds
- * control lines whose label is known, and the model is believed as far as it gets them right
- * (emotion/controls.h); what it then says is bounded in fusion (UT_LANGUAGE_MODEL_SHARE).
+ * control lines whose label is known and turns that the base is sure of, and the model is believed
+ * as far as it gets them right (emotion/controls.h); what it then says is bounded in fusion
+ * (UT_LANGUAGE_MODEL_SHARE).
  *
  * Answers are kept by the hash of what was asked, one file each, so that the same question is never
  * asked twice and a second run gives the same bytes. A refiner may be shared by any threads. */

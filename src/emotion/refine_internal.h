@@ -9,7 +9,8 @@
 #include "net/http.h"
 
 enum {
-    UT_REFINE_MOST = UT_REFINE_BATCH + UT_CONTROLS,
+    UT_REFINE_SURE = 4, /* lines of a call that the base is sure of */
+    UT_REFINE_MOST = UT_REFINE_BATCH + UT_REFINE_SURE + UT_CONTROLS,
     UT_REFINE_REASON = 320 /* bytes kept of a reason */
 };
 
@@ -19,13 +20,15 @@ typedef struct ut_refine_answer {
     unsigned grounds;
 } ut_refine_answer;
 
-/* One call: utterances asked about and controls, what they are called in the prompt, the answers in
- * the same order. */
+/* One call: utterances asked about, some of the turns around them that the base is surest of, and
+ * controls; what they are called in the prompt, the answers in the same order. */
 typedef struct ut_refine_call {
     size_t asked[UT_REFINE_BATCH]; /* indices of utterances, rising */
     size_t asked_count;
+    size_t sure[UT_REFINE_SURE]; /* indices of utterances, rising */
+    size_t sure_count;
     ut_control controls[UT_CONTROLS];
-    int ids[UT_REFINE_MOST]; /* of the asked ones, then of the controls */
+    int ids[UT_REFINE_MOST]; /* of the asked ones, the sure ones, the controls */
     size_t id_count;
     char *prompt; /* the user's message, free() */
     bool answered;
@@ -40,7 +43,7 @@ extern const char ut_refine_instructions[];
  * longest reason, which keeps small models from going on for ever and which OpenAI's does not take.
  */
 json_t *ut_refine_schema(size_t count, bool bounded);
-/* Fills controls, ids and prompt. `redactor` may be NULL. False when out of memory. */
+/* Fills sure, controls, ids and prompt. `redactor` may be NULL. False when out of memory. */
 bool ut_refine_write(const ut_conversation *c, const ut_redactor *redactor, ut_refine_call *call);
 /* How a voice sounds beside the same speaker's other utterances, in words: "very loud, fast"; ""
  * where nothing is unusual or nothing is known. */

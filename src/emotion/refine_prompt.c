@@ -20,9 +20,11 @@ const char ut_refine_instructions[] =
     "\n"
     "\"transcript\" holds turns in order, each with an id, the speaker, the words as a recogniser "
     "understood them, and, where it stands out, how the voice sounds beside that speaker's usual. "
-    "\"single\" holds lines out of other conversations. \"judge\" lists the ids to judge; \"base\" "
-    "is what a smaller model thinks, in percent (it is unsure), and \"examples\" are similar lines "
-    "that people labelled (the smaller the distance, the more similar).\n"
+    "\"single\" holds lines out of other conversations. \"judge\" lists the ids to judge, with "
+    "some of "
+    "them \"base\", what a smaller model thinks, in percent (it is unsure), and \"examples\", "
+    "similar "
+    "lines that people labelled (the smaller the distance, the more similar).\n"
     "\n"
     "For each id in \"judge\" give the probability that its speaker feels sad, happy, angry, "
     "neutral, or non-neutral: any other emotion (fear, disgust, surprise, frustration ...). The "
@@ -176,27 +178,75 @@ static json_t *turn(const ut_conversation *c, const ut_redactor *redactor, size_
     return object;
 }
 
-/* The union of the windows around the asked utterances; ids from 1 on. */
+/* Where utterance `index` is among rising ones; `count` if it is not. */
+static size_t find(const size_t *indices, size_t count, size_t index)
+{
+    size_t i = 0;
+    while (i < count && indices[i] != index)
+        i++;
+    return i;
+}
+
+static float sureness(const ut_conversation *c, size_t index)
+{
+    const ut_emotion *e = &c->utterances[index].emotion;
+    return e->probabilities[e->label];
+}
+
+/* Keeps an utterance among those that the base is surest of, which stay in order. */
+static void keep_sure(const ut_conversation *c, ut_refine_call *call, size_t index)
+{
+    size_t *sure = call->sure;
+    size_t least = 0;
+    if (!c->utterances[index].text[0])
+        return;
+    if (call->sure_count == UT_REFINE_SURE) {
+        for (size_t i = 1; i < UT_REFINE_SURE; i++)
+            if (sureness(c, sure[i]) < sureness(c, sure[least]))
+                least = i;
+        if (sureness(c, index) <= sureness(c, sure[least]))
+            return;
+        memmove(sure + least, sure + least + 1, (UT_REFINE_SURE - 1 - least) * sizeof *sure);
+        call->sure_count--;
+    }
+    sure[call->sure_count++] = index;
+}
+
+/* The next utterance from `index` on that is shown: the union of the windows around the asked ones.
+ */
+static size_t next_shown(const ut_conversation *c, const ut_refine_call *call, size_t index)
+{
+    for (size_t k = 0; k < call->asked_count; k++) {
+        size_t at = call->asked[k];
+        size_t from = at > BEFORE ? at - BEFORE : 0;
+        if (index <= at + AFTER && index < c->utterance_count)
+            return index > from ? index : from;
+    }
+    return c->utterance_count;
+}
+
+/* The turns shown, with ids from 1 on; those asked about and the surest of the others are noted. */
 static json_t *transcript(const ut_conversation *c, const ut_redactor *redactor,
                           ut_refine_call *call, int *id)
 {
     json_t *turns = json_array();
-    size_t shown = 0; /* utterances before this one were looked at */
-    for (size_t k = 0; turns && k < call->asked_count; k++) {
-        size_t at = call->asked[k];
-        size_t from = at > BEFORE ? at - BEFORE : 0;
-        size_t to = at + AFTER < c->utterance_count ? at + AFTER : c->utterance_count - 1;
-        for (size_t i = from > shown ? from : shown; i <= to; i++) {
-            ++*id;
-            for (size_t a = k; a < call->asked_count; a++)
-                if (call->asked[a] == i)
-                    call->ids[a] = *id;
-            if (json_array_append_new(turns, turn(c, redactor, i, *id)) != 0) {
-                json_decref(turns);
-                return NULL;
-            }
+    int *ids = call->ids;
+    for (size_t i = next_shown(c, call, 0); i < c->utterance_count; i = next_shown(c, call, i + 1))
+        if (find(call->asked, call->asked_count, i) == call->asked_count)
+            keep_sure(c, call, i);
+    for (size_t i = next_shown(c, call, 0); i < c->utterance_count;
+         i = next_shown(c, call, i + 1)) {
+        size_t asked = find(call->asked, call->asked_count, i);
+        size_t sure = find(call->sure, call->sure_count, i);
+        ++*id;
+        if (asked < call->asked_count)
+            ids[asked] = *id;
+        else if (sure < call->sure_count)
+            ids[call->asked_count + sure] = *id;
+        if (json_array_append_new(turns, turn(c, redactor, i, *id)) != 0) {
+            json_decref(turns);
+            return NULL;
         }
-        shown = to + 1 > shown ? to + 1 : shown;
     }
     return turns;
 }
@@ -231,10 +281,17 @@ bool ut_refine_write(const ut_conversation *c, const ut_redactor *redactor, ut_r
     json_t *turns = transcript(c, redactor, call, &id);
     json_t *single = json_array();
     json_t *judge = json_array();
-    call->id_count = call->asked_count;
-    for (size_t k = 0; judge && k < call->asked_count; k++)
-        json_array_append_new(
-            judge, question(&c->utterances[call->asked[k]].emotion, redactor, call->ids[k]));
+    call->id_count = call->asked_count + call->sure_count;
+    for (int i = 1; judge && i <= id; i++) {
+        size_t k = 0;
+        while (k < call->id_count && call->ids[k] != i)
+            k++;
+        if (k < call->asked_count)
+            json_array_append_new(judge,
+                                  question(&c->utterances[call->asked[k]].emotion, redactor, i));
+        else if (k < call->id_count)
+            json_array_append_new(judge, json_pack("{s:i}", "id", i));
+    }
     for (size_t k = 0; single && judge && k < UT_CONTROLS; k++) {
         call->ids[call->id_count++] = ++id;
         json_array_append_new(single,

@@ -84,8 +84,14 @@ def notes(document):
     return [n for n in document["provenance"]["notes"] if "language model" in n]
 
 
+def agreeing():
+    """A model that agrees with what the base is sure of, and takes everything else for neutral."""
+    asked = {u["index"] for u in unsure()}
+    return by_truth({u["text"]: u["emotion"]["label"] for u in base()[1]["utterances"] if u["index"] not in asked}, 1.0)
+
+
 def good(judge=None):
-    judge = judge or by_truth({}, 1.0)
+    judge = judge or agreeing()
     return lambda body, number: answer(body, judge)
 
 
@@ -130,8 +136,15 @@ def test_only_unsure_utterances_are_asked_about_several_a_call():
     with Endpoint(good()) as e:
         analyze(e)
         assert 0 < len(e.calls) <= most_calls()
-        asked = [t for body in e.calls for _, t in questions(body)[0] if t not in controls()]
+        asked, more = [], []
+        for body in e.calls:
+            texts, document = questions(body)
+            for (_, text), q in zip(texts, document["judge"]):
+                (asked if "base" in q else more).append(text)
         assert sorted(asked) == sorted(u["text"] for u in unsure())
+        # Beside them control lines, and a few turns that the base is sure of.
+        sure = {u["text"] for u in base()[1]["utterances"]} - set(asked)
+        assert set(more) <= sure | set(controls()) and 0 < len(set(more) & sure) <= 4 * len(e.calls)
     with Endpoint(good()) as e:
         analyze(e, "--llm_gate", "always")
         count = sum(1 for u in base()[1]["utterances"] if u["text"])
@@ -145,11 +158,11 @@ def test_only_unsure_utterances_are_asked_about_several_a_call():
 
 def test_opinions_and_reasons_come_into_the_document():
     reason = 'He says "fine" <b>slowly</b>.'
-    known = controls()
+    asked = {u["index"] for u in unsure()}
+    known = {u["text"]: u["emotion"]["label"] for u in base()[1]["utterances"] if u["index"] not in asked} | controls()
     judge = lambda t: opinion(known.get(t, "sad"), 0.9, reason, ("words", "turns"))
     with Endpoint(good(judge)) as e:
         _, document, _ = analyze(e)
-    asked = {u["index"] for u in unsure()}
     moved = 0
     for before, after in zip(base()[1]["utterances"], document["utterances"]):
         said = after["emotion"]["opinions"].get("language_model")
@@ -185,6 +198,31 @@ def test_a_second_run_asks_nothing_and_gives_the_same_bytes():
         assert len(e.calls) == 2 * calls + 1
 
 
+def test_ten_minutes_cost_at_most_a_call_a_batch():
+    """The sample's utterances again and again, until they fill ten minutes."""
+    path = next(extracted().rglob("conversation.json"))
+    document = load(path)
+    length, once = document["source"]["duration"], document["utterances"]
+    document["utterances"] = [
+        {**u, "index": r * len(once) + u["index"], "start": u["start"] + r * length, "end": u["end"] + r * length,
+         "words": [{**w, "start": w["start"] + r * length, "end": w["end"] + r * length} for w in u["words"]]}
+        for r in range(math.ceil(600 / length)) for u in once]
+    document["source"]["duration"] = length * math.ceil(600 / length)
+    folder = work / "long" / path.parent.name
+    folder.mkdir(parents=True)
+    (folder / "conversation.json").write_text(json.dumps(document))
+    _, before, _ = analyze(None, source=work / "long")
+    asked = [u for u in before["utterances"] if u["text"] and u["emotion"]["probabilities"][u["emotion"]["label"]] < UNSURE]
+    assert before["utterances"][-1]["end"] > 540 and len(asked) > 2 * BATCH, len(asked)
+    cache = work / "longcache"
+    with Endpoint(good()) as e:
+        first, _, _ = analyze(e, source=work / "long", cache=cache)
+        assert 2 < len(e.calls) <= -(-len(asked) // BATCH), (len(e.calls), len(asked))
+        e.calls.clear()
+        second, _, _ = analyze(e, source=work / "long", cache=cache)
+        assert e.calls == [] and first == second
+
+
 def test_the_order_of_answers_changes_nothing():
     late = lambda body, number: (time.sleep(0.3 / number), answer(body, by_truth({}, 0.7)))[1]
     with Endpoint(late) as one, Endpoint(good(by_truth({}, 0.7))) as other:
@@ -215,7 +253,7 @@ def spoil(change):
     """Answers with everything right but for one thing in one entry."""
 
     def script(body, number):
-        document = json.loads(answer(body, by_truth({}, 1.0)))
+        document = json.loads(answer(body, agreeing()))
         changed = change(document)
         return changed if isinstance(changed, str) else json.dumps(changed or document)
 
@@ -266,7 +304,7 @@ def test_bad_answers_are_repaired_once_else_ignored_with_a_note():
         if name not in ("prose", "six labels", "NaN"):
             continue
         # Right at the second try.
-        with Endpoint(lambda b, n: script(b, n) if len(b["messages"]) == 2 else answer(b, by_truth({}, 1.0))) as e:
+        with Endpoint(lambda b, n: script(b, n) if len(b["messages"]) == 2 else answer(b, agreeing())) as e:
             data, document, _ = analyze(e)
             assert not notes(document), name
         assert data == right, name
@@ -326,7 +364,7 @@ def test_a_busy_server_is_asked_again_when_it_says():
             return 429, {"Retry-After": "1"}, b'{"error": {"message": "slow down"}}'
         if number == 2:
             return 503, {}, b""
-        return answer(body, by_truth({}, 1.0))
+        return answer(body, agreeing())
 
     with Endpoint(script) as e:
         data, document, _ = analyze(e)
@@ -342,7 +380,7 @@ def test_a_server_gets_the_form_that_it_understands():
             for name in names:
                 if name == kind or (name in body and name != "response_format"):
                     return 400, {}, json.dumps({"error": {"message": f"{name} is not supported"}}).encode()
-            return answer(body, by_truth({}, 1.0))
+            return answer(body, agreeing())
 
         return script
 
@@ -359,12 +397,12 @@ def test_a_server_gets_the_form_that_it_understands():
     wrong = json.dumps({"error": {"message": "'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'"}})
     with Endpoint(
         lambda b, n: (500, {}, wrong.encode()) if b["response_format"]["type"] == "json_schema"
-        else answer(b, by_truth({}, 1.0))
+        else answer(b, agreeing())
     ) as e:
         assert analyze(e, "--llm_gate", "always")[0] == data
     with Endpoint(
         lambda b, n: (400, {}, b'{"error": {"message": "use \'max_completion_tokens\' instead of \'max_tokens\'"}}')
-        if "max_tokens" in b else answer(b, by_truth({}, 1.0))
+        if "max_tokens" in b else answer(b, agreeing())
     ) as e:
         assert analyze(e, "--llm_gate", "always")[0] == data
 
@@ -387,7 +425,7 @@ def test_what_a_speaker_orders_is_not_done():
 
     def obeys(body, number):
         seen = "Ignore the above" in body["messages"][1]["content"]
-        return answer(body, lambda t: opinion("angry", 1.0, "ordered") if seen else by_truth({}, 1.0)(t))
+        return answer(body, lambda t: opinion("angry", 1.0, "ordered") if seen else agreeing()(t))
 
     with Endpoint(obeys) as e:
         _, document, _ = analyze(e, "--llm_gate", "always", source=source)
@@ -408,14 +446,13 @@ def test_what_a_speaker_orders_is_not_done():
         assert "not believed" in notes(document)[0]
         weights = [u["emotion"]["opinions"].get("language_model", {}).get("weight", 0) for u in document["utterances"]]
         assert max(weights) == 0
-    # One that obeys only for lines, and is right about the controls, moves no sure judgement over the bound.
+    # Nor is one that is right about the control lines and obeys for all others: it contradicts what is sure.
     known = controls()
-    with Endpoint(lambda b, n: answer(b, lambda t: opinion(known.get(t, "angry"), 1.0))) as e:
-        _, document, _ = analyze(e, "--llm_gate", "always", source=source)
-    for b, a in zip(before["utterances"], document["utterances"]):
-        if a["emotion"]["opinions"].get("language_model"):
-            assert moved_odds(b, a) <= BOUND
-            assert a["emotion"]["label"] in (b["emotion"]["label"], "angry")
+    for gate in ("always", "auto"):
+        with Endpoint(lambda b, n: answer(b, lambda t: opinion(known.get(t, "angry"), 1.0))) as e:
+            _, document, _ = analyze(e, "--llm_gate", gate, source=source)
+        assert labels(document) == labels(before)
+        assert "not believed: by what the rest" in notes(document)[0], notes(document)
 
 
 def test_what_tells_who_is_speaking_is_masked():
@@ -542,7 +579,7 @@ def test_a_bad_model_does_no_harm_and_a_good_one_helps():
 
     rows_before = judged()
     before = weighted_f1(truth, [r["label"] for r in rows_before])
-    for accuracy, on_controls in [(0.0, 0.0), (0.1, 0.1), (0.2, 0.2), (0.4, 0.95), (0.7, 0.95), (1.0, 1.0)]:
+    for accuracy, on_controls in [(0.0, 0.0), (0.2, 0.2), (0.0, 0.95), (0.2, 0.95), (0.4, 0.95), (0.7, 0.95), (1.0, 1.0)]:
         judge = by_truth(known, accuracy, 0.9, on_controls)
         with Endpoint(good(judge)) as e:
             after = weighted_f1(truth, [r["label"] for r in judged(e)])

@@ -41,22 +41,33 @@ static void prompt_holds_the_turns_around(void **state)
     ut_example example = {"It's getting late.", UT_SAD, 0.123456f, "starter"};
     c->utterances[5].emotion.examples = &example;
     c->utterances[5].emotion.example_count = 1;
+    static const size_t surer[] = {0, 1, 4, 20, 26, 28};
+    for (size_t i = 0; i < sizeof surer / sizeof *surer; i++)
+        c->utterances[surer[i]].emotion.probabilities[UT_NEUTRAL] = 0.9f;
+    c->utterances[1].text = ""; /* nothing to ask about; 20 is not shown */
     assert_true(ut_refine_write(c, NULL, &call));
     json_t *all;
     assert_int_equal(ut_json_parse(call.prompt, strlen(call.prompt), "prompt", &all, NULL), UT_OK);
     const json_t *turns = json_object_get(all, "transcript");
     const json_t *judge = json_object_get(all, "judge");
     assert_int_equal(json_array_size(turns), 7 + 6); /* 0 .. 6 and 26 .. 31 */
-    assert_int_equal(json_array_size(judge), 3 + UT_CONTROLS);
+    assert_int_equal(json_array_size(judge), 3 + UT_REFINE_SURE + UT_CONTROLS);
     assert_int_equal(json_array_size(json_object_get(all, "single")), UT_CONTROLS);
-    assert_int_equal(call.id_count, 3 + UT_CONTROLS);
+    assert_int_equal(call.id_count, 3 + UT_REFINE_SURE + UT_CONTROLS);
     assert_int_equal(call.ids[0], 3); /* counted from 1 */
     assert_int_equal(call.ids[1], 6);
     assert_int_equal(call.ids[2], 7 + 5);
-    for (size_t i = 0; i < call.id_count; i++)
-        assert_int_equal(json_integer_value(json_object_get(json_array_get(judge, i), "id")),
-                         call.ids[i]);
-    const json_t *second = json_array_get(judge, 1);
+    /* The surest turns around are asked about among the others, without what the base thinks. */
+    static const size_t sure[UT_REFINE_SURE] = {0, 4, 26, 28};
+    assert_memory_equal(call.sure, sure, sizeof sure);
+    static const int order[] = {1, 3, 5, 6, 8, 10, 12, 14, 15, 16, 17};
+    for (size_t i = 0; i < call.id_count; i++) {
+        const json_t *question = json_array_get(judge, i);
+        assert_int_equal(json_integer_value(json_object_get(question, "id")), order[i]);
+        bool asked = order[i] == 3 || order[i] == 6 || order[i] == 12;
+        assert_int_equal(json_object_get(question, "base") != NULL, asked);
+    }
+    const json_t *second = json_array_get(judge, 3);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(second, "base"), "neutral")), 40);
     const json_t *cited = json_array_get(json_object_get(second, "examples"), 0);
@@ -79,7 +90,7 @@ static void speech_stays_a_string(void **state)
     assert_int_equal(ut_json_parse(call.prompt, strlen(call.prompt), "prompt", &all, NULL), UT_OK);
     assert_null(strchr(call.prompt, '\n'));
     assert_int_equal(json_object_size(all), 3);
-    assert_int_equal(json_array_size(json_object_get(all, "judge")), 1 + UT_CONTROLS);
+    assert_int_equal(json_array_size(json_object_get(all, "judge")), 3 + UT_CONTROLS);
     const json_t *turn = json_array_get(json_object_get(all, "transcript"), 1);
     assert_string_equal(ut_json_string_or(turn, "text", ""), evil);
     json_decref(all);
@@ -287,6 +298,41 @@ static void controls_tell_good_models_from_bad(void **state)
     assert_near(ut_controls_trust(3.4, 4), 1, 0);
 }
 
+/* A model that gives each line's likeliest label, or any other, or says nothing at all. */
+static double accuracy_of(float first, size_t lines, bool agrees, float share)
+{
+    ut_agreement agreement = {0};
+    for (size_t i = 0; i < lines; i++) {
+        float base[UT_EMOTIONS];
+        float said[UT_EMOTIONS];
+        for (int k = 0; k < UT_EMOTIONS; k++) {
+            base[k] = k == UT_NEUTRAL ? first : (1 - first) / 4;
+            said[k] = k == (agrees ? UT_NEUTRAL : UT_SAD) ? share : (1 - share) / 4;
+        }
+        ut_agreement_add(&agreement, base, said);
+    }
+    float trust = ut_agreement_trust(&agreement);
+    double accuracy = ut_agreement_accuracy(&agreement);
+    assert_true(trust >= 0 && trust <= 1);
+    assert_near(trust, fmin(fmax((accuracy - 0.45) / 0.15, 0), 1), 1e-6);
+    return accuracy;
+}
+
+static void a_model_is_believed_as_far_as_it_agrees_with_what_is_sure(void **state)
+{
+    (void)state;
+    assert_near(accuracy_of(0.9f, 0, true, 0.9f), 0.5, 1e-9);
+    assert_near(accuracy_of(0.9f, 20, true, 0.2f), 0.5, 1e-6); /* says nothing */
+    assert_near(accuracy_of(0.2f, 20, true, 0.9f), 0.5, 1e-6); /* nothing is known */
+    assert_true(accuracy_of(0.9f, 4, true, 0.9f) > 0.7);
+    assert_true(accuracy_of(0.9f, 20, true, 0.9f) > 0.85);
+    assert_true(accuracy_of(0.9f, 1, false, 0.9f) < 0.45); /* one contradiction is enough */
+    assert_true(accuracy_of(0.9f, 4, false, 0.9f) < 0.25);
+    assert_true(accuracy_of(0.4f, 4, false, 0.9f) > accuracy_of(0.9f, 4, false, 0.9f));
+    assert_true(accuracy_of(1, 1000, false, 1) < 0.01); /* no line is impossible */
+    assert_true(isfinite(accuracy_of(1, 100000, false, 1)));
+}
+
 static void only_this_machine_is_local(void **state)
 {
     (void)state;
@@ -343,6 +389,7 @@ int main(void)
         cmocka_unit_test(reasons_are_one_short_line),
         cmocka_unit_test(what_tells_who_is_masked),
         cmocka_unit_test(controls_tell_good_models_from_bad),
+        cmocka_unit_test(a_model_is_believed_as_far_as_it_agrees_with_what_is_sure),
         cmocka_unit_test(only_this_machine_is_local),
         cmocka_unit_test(wrong_options_are_refused),
     };
