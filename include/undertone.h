@@ -4,19 +4,20 @@
  * ut_session is one conversation in progress: one thread at a time. A ut_result belongs to the
  * caller and outlives both.
  *
- *     ut_error error;
  *     ut_options options = ut_options_default();
- *     ut_engine *engine;
- *     ut_result *result;
- *     if (ut_engine_open(&options, &engine, &error) != UT_OK) { fputs(error.message, stderr);
- * return 1; } ut_session *session = ut_session_create(engine); if (ut_session_analyze(session,
- * "call.wav", &result, &error) == UT_OK) for (size_t i = 0; i < ut_result_count(result); i++) {
+ *     if (ut_engine_open(&options, &engine, &error) != UT_OK)
+ *         return complain(error.message);
+ *     session = ut_session_create(engine);
+ *     if (ut_session_analyze(session, "call.wav", &result, &error) == UT_OK)
+ *         for (size_t i = 0; i < ut_result_count(result); i++) {
  *             ut_utterance_info u = ut_result_utterance(result, i);
  *             printf("%.1f %s %s: %s\n", u.start, u.speaker, u.emotion, u.text);
  *         }
  *     ut_result_destroy(result);
  *     ut_session_destroy(session);
  *     ut_engine_close(engine);
+ *
+ * examples/analyze.c is the whole of it.
  *
  * Times are seconds from the start of the recording, probabilities lie in [0, 1], text is UTF-8.
  * Functions that can fail return ut_status and fill an ut_error with one sentence that names the

@@ -6,6 +6,10 @@
 #ifndef UNDERTONE_STATUS_H
 #define UNDERTONE_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*        name            text shown to people */
 #define UT_STATUS_MAP(X)                                                                           \
     X(OK, "success")                                                                               \
@@ -46,5 +50,9 @@ typedef struct ut_error {
 
 /* The text of a status; static storage, never NULL. */
 UT_API const char *ut_status_text(ut_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,7 +3,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 failed=0
-mapfile -t sources < <(git ls-files 'src/*.c' 'src/*.h' 'include/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c')
+mapfile -t sources < <(git ls-files 'src/*.c' 'src/*.h' 'include/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c' 'examples/*.c')
 clang-format --dry-run -Werror "${sources[@]}" || failed=1
 python3 tools/lint/floors.py || failed=1
 python3 tools/lint/rules.py || failed=1

@@ -16,7 +16,7 @@ LONGEST = 1200
 
 root = pathlib.Path(__file__).resolve().parents[2]
 names = subprocess.run(
-    ["git", "ls-files", "src", "include", "tests", "bench"], cwd=root, capture_output=True, text=True, check=True
+    ["git", "ls-files", "src", "include", "tests", "bench", "examples"], cwd=root, capture_output=True, text=True, check=True
 ).stdout.split("\n")
 problems = []
 for name in names:
