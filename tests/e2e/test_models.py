@@ -2,6 +2,7 @@
 """`models list|pull|verify|remove` through the binary, against a local server that behaves as the hub does."""
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -20,9 +21,10 @@ environment = {}
 
 def start():
     global server
+    os.environ.pop("HF_TOKEN", None)
     (work / "models").mkdir()
     models = []
-    for name in ("plain", "x-wrong", "x-slow"):
+    for name in ("plain", "x-wrong", "x-slow", "x-gated"):
         (work / "served" / "org" / name).mkdir(parents=True)
         (work / "served" / "org" / name / "model.bin").write_bytes(content)
         file = {"path": "model.bin", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -38,7 +40,7 @@ def start():
     )
     environment.update(
         HF_ENDPOINT=f"http://127.0.0.1:{int(server.stdout.readline())}", HF_HUB_CACHE=str(work / "cache"),
-        HF_HOME=str(work / "home"), HF_TOKEN="", HF_HUB_OFFLINE="", UNDERTONE_MODELS=str(work / "models"),
+        HF_HOME=str(work / "home"), HF_HUB_OFFLINE="", UNDERTONE_MODELS=str(work / "models"),
     )
 
 
@@ -76,6 +78,20 @@ def test_a_set_goes_on_behind_a_failure():
     (work / "models" / "manifest.json").write_text(json.dumps(manifest))
     out, err = models("pull", "standard", expect=1)
     assert out.startswith("plain\t") and "x-wrong" in err and "sha-256" in err, (out, err)
+
+
+def test_a_token_from_dotenv():
+    _, err = models("pull", "x-gated", expect=1)
+    assert "HF_TOKEN" in err, err
+    (work / ".env").write_text("# of the hub\nexport HF_TOKEN='right'\n")
+    try:
+        assert models("pull", "x-gated")[0].startswith("x-gated\t")
+        environment["HF_TOKEN"] = "wrong"  # what the environment says goes before the file
+        models("remove", "x-gated")
+        models("pull", "x-gated", expect=1)
+    finally:
+        environment.pop("HF_TOKEN", None)
+        (work / ".env").unlink()
 
 
 def test_interrupted():
