@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -84,12 +85,19 @@ static const char *state_of(const ut_hub *hub, const ut_hub_model *model)
 
 static int list(const ut_hub *hub)
 {
-    printf("%-16s %-15s %9s  %-20s %-10s %s\n", "name", "job", "size", "licence", "state",
+    printf("%-21s %-15s %9s  %-20s %-10s %s\n", "name", "job", "size", "licence", "state",
            "what it is");
     for (size_t i = 0; i < ut_hub_count(hub); i++) {
         const ut_hub_model *m = ut_hub_at(hub, i);
-        printf("%-16s %-15s %6.0f MB  %-20s %-10s %s\n", m->name, m->job,
+        printf("%-21s %-15s %6.0f MB  %-20s %-10s %s\n", m->name, m->job,
                (double)ut_hub_size(m) / 1e6, m->license, state_of(hub, m), m->about);
+    }
+    const ut_hub_bundled *b;
+    for (size_t i = 0; (b = ut_hub_bundled_at(hub, i)); i++) {
+        struct stat file = {0};
+        bool there = stat(b->file, &file) == 0;
+        printf("%-21s %-15s %6.1f MB  %-20s %-10s %s\n", b->name, b->job,
+               (double)file.st_size / 1e6, b->license, there ? "bundled" : "missing", b->about);
     }
     return 0;
 }

@@ -49,6 +49,14 @@ typedef struct ut_hub_model {
     size_t file_count;
 } ut_hub_model;
 
+/* A model that comes with the program, in the manifest's folder. */
+typedef struct ut_hub_bundled {
+    const char *name, *job;
+    const char *file; /* path */
+    const char *license;
+    const char *about;
+} ut_hub_bundled;
+
 typedef struct ut_hub ut_hub;
 
 /* Where the manifest that comes with the program lies (free()): in $UNDERTONE_MODELS, beside the
@@ -64,6 +72,8 @@ const char *ut_hub_cache(const ut_hub *hub);
 
 size_t ut_hub_count(const ut_hub *hub);
 const ut_hub_model *ut_hub_at(const ut_hub *hub, size_t index);
+/* What comes with the program; NULL behind the last. */
+const ut_hub_bundled *ut_hub_bundled_at(const ut_hub *hub, size_t index);
 /* By name, alias or repository; NULL if the manifest does not have it. */
 const ut_hub_model *ut_hub_lookup(const ut_hub *hub, const char *name);
 /* Bytes of all files of a model. */

@@ -17,6 +17,8 @@ struct ut_hub {
     size_t count;
     ut_hub_set *sets;
     size_t set_count;
+    ut_hub_bundled *bundled;
+    size_t bundled_count;
     char *cache;
     char down[1024]; /* why the hub is not asked again, "" while it answers */
 };

@@ -152,6 +152,35 @@ static ut_status read_sets(reading *r, json_t *sets)
     return UT_OK;
 }
 
+static ut_status read_bundled(reading *r, const json_t *list)
+{
+    ut_hub *hub = r->hub;
+    size_t count = json_array_size(list);
+    size_t folder = (size_t)(ut_path_base(r->manifest) - r->manifest);
+    if (count > MOST)
+        return malformed(r, "bundled", "too many of them");
+    hub->bundled = UT_ARENA_NEW(hub->arena, ut_hub_bundled, count + 1);
+    if (!hub->bundled)
+        return ut_fail_memory(r->err, "hub");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(list, i);
+        ut_hub_bundled *b = &hub->bundled[i];
+        const char *file = ut_json_string_or(item, "file", NULL);
+        char path[5000];
+        b->name = text_of(r, item, "name");
+        b->job = text_of(r, item, "job");
+        b->license = text_of(r, item, "license");
+        b->about = text_of(r, item, "about");
+        if (!b->name || !b->job || !b->license || !b->about || !is_safe_path(file))
+            return malformed(r, b->name, "name, job, license, about and file must be texts");
+        snprintf(path, sizeof path, "%.*s%s", (int)folder, r->manifest, file);
+        if (!(b->file = ut_arena_strdup(hub->arena, path)))
+            return ut_fail_memory(r->err, "hub");
+        hub->bundled_count = i + 1;
+    }
+    return UT_OK;
+}
+
 static ut_status read_manifest(reading *r, json_t *document)
 {
     ut_hub *hub = r->hub;
@@ -168,6 +197,7 @@ static ut_status read_manifest(reading *r, json_t *document)
         UT_TRY(read_model(r, json_array_get(models, i), &hub->models[i]));
         hub->count = i + 1;
     }
+    UT_TRY(read_bundled(r, json_object_get(document, "bundled")));
     return read_sets(r, json_object_get(document, "sets"));
 }
 
@@ -251,6 +281,11 @@ void ut_hub_close(ut_hub *hub)
 const char *ut_hub_cache(const ut_hub *hub)
 {
     return hub->cache;
+}
+
+const ut_hub_bundled *ut_hub_bundled_at(const ut_hub *hub, size_t index)
+{
+    return index < hub->bundled_count ? &hub->bundled[index] : NULL;
 }
 
 size_t ut_hub_count(const ut_hub *hub)

@@ -32,7 +32,9 @@ def start():
             {"name": name, "job": "test", "repository": f"org/{name}", "revision": "main", "license": "MIT",
              "about": "a test", "files": [file]}
         )
-    manifest = {"version": 1, "sets": {"standard": ["plain", "x-wrong"]}, "models": models}
+    (work / "models" / "small.bin").write_bytes(content)
+    bundled = [{"name": n, "job": "test", "file": n + ".bin", "license": "non-commercial", "about": "a test"} for n in ("small", "gone")]
+    manifest = {"version": 1, "sets": {"standard": ["plain", "x-wrong"]}, "bundled": bundled, "models": models}
     (work / "models" / "manifest.json").write_text(json.dumps(manifest))
     script = ROOT / "tests" / "unit" / "hub" / "hub_server.py"
     server = subprocess.Popen(
@@ -55,6 +57,8 @@ def state(name):
 
 def test_pull_verify_remove():
     assert state("plain") == "-"
+    assert state("small") == "bundled" and state("gone") == "missing"
+    assert "non-commercial" in next(line for line in models("list")[0].splitlines() if line.startswith("small"))
     out, err = models("pull", "plain")
     name, folder = out.strip().split("\t")
     assert name == "plain" and (pathlib.Path(folder) / "model.bin").read_bytes() == content
