@@ -196,115 +196,31 @@ static int logs(int argc, char **argv)
 
 /* --- compare ---------------------------------------------------------------------------------- */
 
-/* Prints what two sides say of a name, if they differ. */
-static void differ(const char *name, const char *a, const char *b, size_t *count)
-{
-    if (strcmp(a, b) == 0)
-        return;
-    printf("  %-28s %-32.32s %.32s\n", name, a, b);
-    (*count)++;
-}
-
-static void compare_parameters(const json_t *a, const json_t *b, size_t *count)
-{
-    const char *name;
-    json_t *p;
-    json_object_foreach((json_t *)(uintptr_t)a, name, p)
-        differ(name, text_of(p, "value"), text_of(json_object_get(b, name), "value"), count);
-    json_object_foreach((json_t *)(uintptr_t)b, name, p) if (!json_object_get(a, name))
-        differ(name, "-", text_of(p, "value"), count);
-}
-
-/* Rows as {"<key>": "<value>"}, so that two lists can be compared whatever their order. */
-static json_t *index_rows(const json_t *rows, const char *first, const char *second,
-                          const char *value)
-{
-    json_t *map = json_object();
-    size_t i;
-    json_t *row;
-    json_array_foreach(rows, i, row)
-    {
-        char key[1200];
-        snprintf(key, sizeof key, "%s%s%s", text_of(row, first), second ? "/" : "",
-                 second ? text_of(row, second) : "");
-        json_object_set_new(map, key, json_string(text_of(row, value)));
-    }
-    return map;
-}
-
-static void compare_rows(const json_t *a, const json_t *b, const char *first, const char *second,
-                         const char *value, size_t *count)
-{
-    json_t *x = index_rows(a, first, second, value);
-    json_t *y = index_rows(b, first, second, value);
-    const char *name;
-    json_t *p;
-    json_object_foreach(x, name, p)
-        differ(name, json_string_value(p), ut_json_string_or(y, name, "-"), count);
-    json_object_foreach(y, name, p) if (!json_object_get(x, name))
-        differ(name, "-", json_string_value(p), count);
-    json_decref(x);
-    json_decref(y);
-}
-
-static void compare_metrics(const json_t *a, const json_t *b, size_t *count)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)a, name, value)
-    {
-        char x[32];
-        char y[32];
-        if (!json_is_number(value))
-            continue;
-        snprintf(x, sizeof x, "%.4g", json_number_value(value));
-        snprintf(y, sizeof y, "%.4g", ut_json_number_or(b, name, 0));
-        differ(name, x, json_object_get(b, name) ? y : "-", count);
-    }
-}
-
-static void print_comparison(json_t *const runs[2], json_t *const steps[2])
-{
-    size_t count = 0;
-    printf("  %-28s %-32s %s\n", "", text_of(runs[0], "id"), text_of(runs[1], "id"));
-    static const char *const plain[] = {"pipeline", "status", "version", "stack", "shard"};
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        differ(plain[i], text_of(runs[0], plain[i]), text_of(runs[1], plain[i]), &count);
-    compare_parameters(json_object_get(runs[0], "parameters"),
-                       json_object_get(runs[1], "parameters"), &count);
-    compare_rows(json_object_get(runs[0], "models"), json_object_get(runs[1], "models"), "job",
-                 "name", "sha256", &count);
-    compare_metrics(json_object_get(runs[0], "metrics"), json_object_get(runs[1], "metrics"),
-                    &count);
-    compare_rows(steps[0], steps[1], "conversation", "step", "output", &count);
-    if (!count)
-        puts("  they differ in nothing");
-}
-
 static int compare(int argc, char **argv)
 {
     ut_error err;
     ut_records *records;
-    json_t *runs[2] = {NULL, NULL};
-    json_t *steps[2] = {NULL, NULL};
+    json_t *runs[2];
+    json_t *differences;
     int code =
         ut_cli_records(&argc, argv, NULL, 2, "undertone pipeline runs compare RUN RUN", &records);
     if (code)
         return code;
-    ut_status status = UT_OK;
-    for (int i = 0; i < 2 && status == UT_OK; i++) {
-        status = ut_records_run(records, argv[i], &runs[i], &err);
-        if (status == UT_OK)
-            status = ut_records_steps(records, argv[i], &steps[i], &err);
-    }
+    ut_status status = ut_records_compare(records, argv[0], argv[1], runs, &differences, &err);
     ut_records_close(records);
-    if (status == UT_OK)
-        print_comparison(runs, steps);
-    for (int i = 0; i < 2; i++) {
-        json_decref(runs[i]);
-        json_decref(steps[i]);
-    }
-    return status == UT_OK ? 0 : ut_cli_failure(&err);
+    if (status != UT_OK)
+        return ut_cli_failure(&err);
+    printf("  %-28s %-32s %s\n", "", text_of(runs[0], "id"), text_of(runs[1], "id"));
+    size_t i;
+    json_t *d;
+    json_array_foreach(differences, i, d)
+        printf("  %-28s %-32.32s %.32s\n", text_of(d, "name"), text_of(d, "a"), text_of(d, "b"));
+    if (!json_array_size(differences))
+        puts("  they differ in nothing");
+    json_decref(differences);
+    json_decref(runs[0]);
+    json_decref(runs[1]);
+    return 0;
 }
 
 /* --- keeping house ---------------------------------------------------------------------------- */

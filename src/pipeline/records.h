@@ -124,6 +124,11 @@ UT_MUST_CHECK ut_status ut_records_artifact(ut_records *records, const char *nam
 UT_MUST_CHECK ut_status ut_records_lineage(ut_records *records, const char *sha256,
                                            json_t **lineage, ut_error *err);
 
+/* What two runs differ in: [{"kind", "name", "a", "b"}, ...] with texts, "-" for nothing; kinds are
+ * run, setting, model, score, step. New references; NULL after a failure. */
+UT_MUST_CHECK ut_status ut_records_compare(ut_records *records, const char *a, const char *b,
+                                           json_t *runs[2], json_t **differences, ut_error *err);
+
 /* --- keeping house ---------------------------------------------------------------------------- */
 
 /* Forgets a run; its artifacts stay until they are pruned. */
