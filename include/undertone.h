@@ -61,10 +61,11 @@ typedef struct ut_options {
     const char *language; /* "en"; NULL: detected for each recording */
     /* Text as if it had been said before: names and terms that the recogniser should expect. */
     const char *initial_prompt;
-    int beam_size;    /* 1..8, 5 */
-    int num_speakers; /* 0: estimated */
-    int min_speakers; /* 0: no bound */
-    int max_speakers; /* 0: no bound */
+    double max_duration; /* seconds that a recording may last; 0: 24 hours */
+    int beam_size;       /* 1..8, 5 */
+    int num_speakers;    /* 0: estimated */
+    int min_speakers;    /* 0: no bound */
+    int max_speakers;    /* 0: no bound */
     ut_channels channels;
     unsigned modalities;
     int retrieval; /* 1: labelled examples vote, 0: not */
@@ -106,13 +107,44 @@ UT_API void ut_session_destroy(ut_session *session);
  * 1]. */
 typedef void (*ut_progress)(void *context, const char *stage, double done);
 UT_API void ut_session_set_progress(ut_session *session, ut_progress progress, void *context);
-/* Makes the analysis in progress return UT_ERR_CANCELLED soon. Any thread, also a signal handler.
- */
+/* Makes the analysis in progress, else the next one, return UT_ERR_CANCELLED soon. Any thread, also
+ * a signal handler. */
 UT_API void ut_session_cancel(ut_session *session);
+
+/* How recordings of this session are taken, in place of the engine's own options: language,
+ * initial_prompt, max_duration, beam_size, num_speakers, min_speakers, max_speakers, channels,
+ * modalities and retrieval. The others name models, and stay the engine's. Copied. */
+UT_API UT_MUST_CHECK ut_status ut_session_set_options(ut_session *session,
+                                                      const ut_options *options, ut_error *err);
+
+/* A turn of the conversation before the recording began. UTF-8. */
+typedef struct ut_past_turn {
+    const char *speaker; /* "SPEAKER_00" ... is who is called so in the result; others are others */
+    const char *text;
+    int emotion; /* label, or -1: not known */
+} ut_past_turn;
+
+/* At most so many, and so many bytes of a text and of a name. */
+enum { UT_HISTORY_TURNS = 50, UT_HISTORY_TEXT = 8192, UT_HISTORY_NAME = 256 };
+
+/* Turns before the recordings of this session, oldest first: they count as previous turns for the
+ * context expert and the language model, and stand in the document. Copied. UT_ERR_LIMIT,
+ * UT_ERR_FORMAT (no UTF-8). */
+UT_API UT_MUST_CHECK ut_status ut_session_set_history(ut_session *session,
+                                                      const ut_past_turn *turns, size_t count,
+                                                      ut_error *err);
+
+/* What the recordings of this session are called in the document, in place of the last part of
+ * their path: a file's name, UTF-8. Copied. */
+UT_API UT_MUST_CHECK ut_status ut_session_set_name(ut_session *session, const char *name,
+                                                   ut_error *err);
 
 /* Analyses one recording: every step. *result is destroyed by the caller. */
 UT_API UT_MUST_CHECK ut_status ut_session_analyze(ut_session *session, const char *path,
                                                   ut_result **result, ut_error *err);
+/* The first step alone: who said what, when. Emotions are not judged. */
+UT_API UT_MUST_CHECK ut_status ut_session_transcribe(ut_session *session, const char *path,
+                                                     ut_result **result, ut_error *err);
 
 /* What was found. Pointers belong to the result. */
 typedef struct ut_utterance_info {

@@ -12,6 +12,9 @@
 struct ut_session {
     ut_step step;
     atomic_bool cancelled;
+    ut_arena *kept; /* what the caller set */
+    ut_options options;
+    const char *name; /* of the recordings; NULL: their own */
 };
 
 struct ut_result {
@@ -33,14 +36,77 @@ const char *ut_label_name(int label)
 ut_session *ut_session_create(const ut_engine *engine)
 {
     ut_session *session = calloc(1, sizeof *session);
-    if (session)
-        session->step = (ut_step){.engine = engine, .cancelled = &session->cancelled};
-    return session;
+    if (!session)
+        return NULL;
+    session->kept = ut_arena_create(0);
+    session->step = (ut_step){.engine = engine, .cancelled = &session->cancelled};
+    if (session->kept)
+        return session;
+    free(session);
+    return NULL;
 }
 
 void ut_session_destroy(ut_session *session)
 {
+    if (!session)
+        return;
+    ut_arena_destroy(session->kept);
     free(session);
+}
+
+ut_status ut_session_set_options(ut_session *session, const ut_options *options, ut_error *err)
+{
+    session->options = *options;
+    session->options.language = ut_arena_strdup(session->kept, options->language);
+    session->options.initial_prompt = ut_arena_strdup(session->kept, options->initial_prompt);
+    if ((options->language && !session->options.language) ||
+        (options->initial_prompt && !session->options.initial_prompt))
+        return ut_fail_memory(err, "api");
+    session->step.options = &session->options;
+    return UT_OK;
+}
+
+static ut_status check_turn(const ut_past_turn *turn, size_t index, ut_error *err)
+{
+    if (!turn->speaker || !turn->text || turn->emotion >= UNDERTONE_EMOTIONS)
+        return ut_fail(err, UT_ERR_USAGE, "api", "turn %zu of the history is not whole", index);
+    if (!ut_is_utf8(turn->speaker) || !ut_is_utf8(turn->text))
+        return ut_fail(err, UT_ERR_FORMAT, "api", "turn %zu of the history is not UTF-8", index);
+    if (strlen(turn->speaker) > UT_HISTORY_NAME || strlen(turn->text) > UT_HISTORY_TEXT)
+        return ut_fail(
+            err, UT_ERR_LIMIT, "api",
+            "turn %zu of the history is too long: a text has at most %d bytes, a name %d", index,
+            UT_HISTORY_TEXT, UT_HISTORY_NAME);
+    return UT_OK;
+}
+
+ut_status ut_session_set_history(ut_session *session, const ut_past_turn *turns, size_t count,
+                                 ut_error *err)
+{
+    if (count > UT_HISTORY_TURNS)
+        return ut_fail(err, UT_ERR_LIMIT, "api", "the history has %zu turns; at most %d count",
+                       count, UT_HISTORY_TURNS);
+    ut_past_turn *copies = UT_ARENA_NEW(session->kept, ut_past_turn, count + 1);
+    if (!copies)
+        return ut_fail_memory(err, "api");
+    for (size_t i = 0; i < count; i++) {
+        UT_TRY(check_turn(&turns[i], i, err));
+        copies[i] = (ut_past_turn){ut_arena_strdup(session->kept, turns[i].speaker),
+                                   ut_arena_strdup(session->kept, turns[i].text), turns[i].emotion};
+        if (!copies[i].speaker || !copies[i].text)
+            return ut_fail_memory(err, "api");
+    }
+    session->step.history = copies;
+    session->step.history_count = count;
+    return UT_OK;
+}
+
+ut_status ut_session_set_name(ut_session *session, const char *name, ut_error *err)
+{
+    if (!ut_is_utf8(name))
+        return ut_fail(err, UT_ERR_FORMAT, "api", "the recording's name is not UTF-8");
+    session->name = ut_arena_strdup(session->kept, name);
+    return session->name ? UT_OK : ut_fail_memory(err, "api");
 }
 
 void ut_session_set_progress(ut_session *session, ut_progress progress, void *context)
@@ -54,10 +120,13 @@ void ut_session_cancel(ut_session *session)
     atomic_store(&session->cancelled, true);
 }
 
-ut_status ut_session_analyze(ut_session *session, const char *path, ut_result **result,
-                             ut_error *err)
+typedef ut_status (*steps)(const ut_step *step, const ut_input *input, ut_conversation **c,
+                           ut_error *err);
+
+static ut_status work(ut_session *session, steps run, const char *path, ut_result **result,
+                      ut_error *err)
 {
-    const char *file = ut_path_base(path);
+    const char *file = session->name ? session->name : ut_path_base(path);
     char *id = strndup(file, strlen(file) - strlen(ut_path_ending(file)));
     ut_result *r = calloc(1, sizeof *r);
     if (!r || !id) {
@@ -65,9 +134,9 @@ ut_status ut_session_analyze(ut_session *session, const char *path, ut_result **
         free(id);
         return ut_fail_memory(err, "api");
     }
-    atomic_store(&session->cancelled, false);
     ut_input input = {path, file, id};
-    ut_status status = ut_steps_all(&session->step, &input, &r->c, err);
+    ut_status status = run(&session->step, &input, &r->c, err);
+    atomic_store(&session->cancelled, false);
     free(id);
     if (status == UT_OK) {
         ut_buf text;
@@ -81,6 +150,18 @@ ut_status ut_session_analyze(ut_session *session, const char *path, ut_result **
     }
     *result = r;
     return UT_OK;
+}
+
+ut_status ut_session_analyze(ut_session *session, const char *path, ut_result **result,
+                             ut_error *err)
+{
+    return work(session, ut_steps_all, path, result, err);
+}
+
+ut_status ut_session_transcribe(ut_session *session, const char *path, ut_result **result,
+                                ut_error *err)
+{
+    return work(session, ut_step_transcribe, path, result, err);
 }
 
 void ut_result_destroy(ut_result *result)

@@ -83,7 +83,7 @@ static bool decide(const levels *l)
            25 * leads[1] >= sounding && correlation < 0.5;
 }
 
-ut_status ut_audio_is_split(const char *path, bool *split, ut_error *err)
+ut_status ut_audio_is_split(const char *path, double most, bool *split, ut_error *err)
 {
     *split = false;
     ut_audio *audio = NULL;
@@ -100,7 +100,7 @@ ut_status ut_audio_is_split(const char *path, bool *split, ut_error *err)
         goto done;
     }
     size_t got = WINDOW;
-    while (got == WINDOW) {
+    while (got == WINDOW && !(most > 0 && ut_audio_position(audio) > most)) {
         status = ut_audio_read(audio, pcm, WINDOW, &got, err);
         if (status != UT_OK)
             goto done;

@@ -63,8 +63,9 @@ const char *ut_audio_warning(const ut_audio *audio);
 
 /* Whether a two-channel recording has one party a channel: in most frames with sound one channel is
  * at least 12 dB above the other, each of the two leads in at least 4 % of them, and the signals
- * hardly correlate. Reads the whole file once, in constant memory; false for any other channel
- * count. */
-UT_MUST_CHECK ut_status ut_audio_is_split(const char *path, bool *split, ut_error *err);
+ * hardly correlate. Reads the file once, no further than `most` seconds (0: all of it), in constant
+ * memory; false for any other channel count. */
+UT_MUST_CHECK ut_status ut_audio_is_split(const char *path, double most, bool *split,
+                                          ut_error *err);
 
 #endif

@@ -151,6 +151,12 @@ typedef struct ut_setting {
     const char *value;
 } ut_setting;
 
+/* A turn before the recording, as the caller knows it. */
+typedef struct ut_earlier_turn {
+    const char *speaker, *text;
+    int emotion; /* ut_emotion_label, or -1: not known */
+} ut_earlier_turn;
+
 typedef struct ut_conversation {
     ut_arena *arena;
     const char *id; /* the result's name, e.g. "calls/first" */
@@ -164,6 +170,8 @@ typedef struct ut_conversation {
     const char *language;  /* "en", or NULL when not recognised */
     const char **speakers; /* "SPEAKER_00" ... */
     size_t speaker_count;
+    ut_earlier_turn *history; /* oldest first */
+    size_t history_count;
     ut_utterance *utterances; /* by start time */
     size_t utterance_count;
     ut_model_record *models;

@@ -285,6 +285,22 @@ static void check_version(reader *r, const json_t *json)
                             version, UT_CONVERSATION_VERSION);
 }
 
+static void read_history(reader *r, const json_t *array)
+{
+    ut_conversation *c = r->c;
+    c->history = new_items(r, json_array_size(array), sizeof *c->history);
+    for (size_t i = 0; c->history && i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        const json_t *emotion = json_object_get(item, "emotion");
+        int label = json_is_string(emotion) ? ut_emotion_from_name(json_string_value(emotion)) : -1;
+        if (json_is_string(emotion) && label < 0)
+            wrong(r, "an emotion in history");
+        c->history[i] =
+            (ut_earlier_turn){need_text(r, item, "speaker"), need_text(r, item, "text"), label};
+        c->history_count = i + 1;
+    }
+}
+
 void ut_conversation_read_head(reader *r, const json_t *json)
 {
     check_version(r, json);
@@ -308,6 +324,7 @@ void ut_conversation_read_head(reader *r, const json_t *json)
         else
             c->speaker_count = i + 1;
     }
+    read_history(r, json_object_get(json, "history"));
     if (r->status == UT_OK && !json_is_array(json_object_get(json, "utterances")))
         wrong(r, "utterances is no array");
     r->measured = json_is_object(json_object_get(json, "analytics"));

@@ -151,18 +151,33 @@ static json_t *provenance(const ut_conversation *c)
                      settings, "notes", notes);
 }
 
+/* NULL, which leaves the member out, where nothing was said before. */
+static json_t *history(const ut_conversation *c)
+{
+    json_t *array = c->history_count ? json_array() : NULL;
+    for (size_t i = 0; array && i < c->history_count; i++) {
+        const ut_earlier_turn *t = &c->history[i];
+        json_array_append_new(
+            array,
+            json_pack("{s:s, s:s, s:o}", "speaker", t->speaker, "text", t->text, "emotion",
+                      text_or_null(
+                          t->emotion < 0 ? NULL : ut_emotion_name((ut_emotion_label)t->emotion))));
+    }
+    return array;
+}
+
 json_t *ut_conversation_head_json(const ut_conversation *c)
 {
     json_t *speakers = json_array();
     for (size_t i = 0; speakers && i < c->speaker_count; i++)
         json_array_append_new(speakers, json_string(c->speakers[i]));
-    return json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:o, s:i, s:i}, s:o, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:o, s:i, s:i}, s:o, s:o, s:o*, s:o, s:o, s:o}",
                      "format", "undertone-conversation", "version", UT_CONVERSATION_VERSION, "id",
                      c->id ? c->id : "", "source", "file", c->source.file ? c->source.file : "",
                      "sha256", text_or_null(c->source.sha256), "duration",
                      ut_json_seconds(c->source.duration), "rate", c->source.rate, "channels",
                      c->source.channels, "language", text_or_null(c->language), "speakers",
-                     speakers, "utterances", json_array(), "analytics", ut_analytics_json(c),
+                     speakers, "history", history(c), "utterances", json_array(), "analytics", ut_analytics_json(c),
                      "provenance", provenance(c));
 }
 

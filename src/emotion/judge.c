@@ -16,9 +16,11 @@ typedef struct judging {
     const ut_judge_models *models;
     const ut_judge_options *options;
     ut_conversation *c;
-    ut_context_turn *turns; /* with the text expert's opinion of each utterance */
-    bool *read;             /* which utterances have one */
-    float *baselines;       /* [speakers, voice_dim] */
+    ut_context_turn
+        *turns;       /* with the text expert's opinion: what was said before, the utterances */
+    float *earlier;   /* embeddings of what was said before */
+    bool *read;       /* which utterances have one */
+    float *baselines; /* [speakers, voice_dim] */
     size_t *baseline_counts;
     ut_recalled *recalled; /* [utterances] */
     float trust;           /* in the language model */
@@ -82,8 +84,9 @@ static void reliabilities(const judging *j, const ut_utterance *u, float r[UT_EX
 /* The turn and those before it, as the context expert sees them. */
 static void turns_of(const judging *j, size_t index, const ut_context_turn *turns[UT_CONTEXT_TURNS])
 {
+    size_t at = j->c->history_count + index;
     for (size_t k = 0; k < UT_CONTEXT_TURNS; k++)
-        turns[k] = k <= index ? &j->turns[index - k] : NULL;
+        turns[k] = k <= at ? &j->turns[at - k] : NULL;
 }
 
 static void ask_one(const judging *j, size_t index)
@@ -94,9 +97,10 @@ static void ask_one(const judging *j, size_t index)
     hear(j, u, &e->opinions[UT_EXPERT_ACOUSTIC]);
     ut_opinion *text = &e->opinions[UT_EXPERT_TEXT];
     text->present = j->read[index] && j->options->text;
-    memcpy(text->probabilities, j->turns[index].p_text, sizeof text->probabilities);
+    size_t before = j->c->history_count + index;
+    memcpy(text->probabilities, j->turns[before].p_text, sizeof text->probabilities);
     ut_opinion *context = &e->opinions[UT_EXPERT_CONTEXT];
-    if (j->models->context && j->options->context && index > 0 && j->read[index]) {
+    if (j->models->context && j->options->context && before > 0 && j->read[index]) {
         const ut_context_turn *turns[UT_CONTEXT_TURNS];
         turns_of(j, index, turns);
         ut_context_expert_classify(j->models->context, turns, context->probabilities);
@@ -146,20 +150,58 @@ static ut_status explain_all(const judging *j, ut_error *err)
     return status;
 }
 
+/* A speaker of the history is the recording's of the same name, or somebody else. */
+static int speaker_of(const ut_conversation *c, const char *name)
+{
+    for (size_t i = 0; i < c->speaker_count; i++)
+        if (strcmp(c->speakers[i], name) == 0)
+            return (int)i;
+    for (size_t i = 0;; i++)
+        if (strcmp(c->history[i].speaker, name) == 0)
+            return (int)(c->speaker_count + i);
+}
+
+/* What was said before the recording. The context expert looks no further back than its window, so
+ * only that much is read. A label that the caller gives weighs as much as what the words say. */
+static ut_status read_history(judging *j, ut_error *err)
+{
+    const ut_judge_models *m = j->models;
+    const ut_conversation *c = j->c;
+    const size_t most = UT_CONTEXT_TURNS - 1;
+    size_t n = c->history_count;
+    for (size_t i = n > most ? n - most : 0; i < n; i++) {
+        const ut_earlier_turn *said = &c->history[i];
+        ut_context_turn *turn = &j->turns[i];
+        turn->speaker = speaker_of(c, said->speaker);
+        for (int k = 0; k < UT_EMOTIONS; k++)
+            turn->p_text[k] = ut_expert_prior(UT_EXPERT_TEXT)[k];
+        if (m->text && m->embed && said->text[0]) {
+            float *embedding = j->earlier + (n - 1 - i) * UT_TEXT_DIMENSIONS;
+            UT_TRY(m->embed(m->embed_context, said->text, embedding, err));
+            UT_TRY(ut_text_expert_classify(m->text, said->text, embedding, turn->p_text, err));
+            turn->embedding = embedding;
+        }
+        for (int k = 0; k < UT_EMOTIONS && said->emotion >= 0; k++)
+            turn->p_text[k] = 0.5f * turn->p_text[k] + (k == said->emotion ? 0.5f : 0);
+    }
+    return UT_OK;
+}
+
 static ut_status read_all(judging *j, ut_error *err)
 {
     const ut_judge_models *m = j->models;
     for (size_t i = 0; i < j->c->utterance_count; i++) {
         const ut_utterance *u = &j->c->utterances[i];
-        j->turns[i].speaker = u->speaker;
+        ut_context_turn *turn = &j->turns[j->c->history_count + i];
+        turn->speaker = u->speaker;
         for (int k = 0; k < UT_EMOTIONS; k++)
-            j->turns[i].p_text[k] = ut_expert_prior(UT_EXPERT_TEXT)[k];
+            turn->p_text[k] = ut_expert_prior(UT_EXPERT_TEXT)[k];
         if (!m->text || !u->text[0] ||
             !ut_embedding_of(&u->text_embedding, m->text_model, UT_TEXT_DIMENSIONS))
             continue;
-        j->turns[i].embedding = u->text_embedding.values;
-        UT_TRY(ut_text_expert_classify(m->text, u->text, u->text_embedding.values,
-                                       j->turns[i].p_text, err));
+        turn->embedding = u->text_embedding.values;
+        UT_TRY(
+            ut_text_expert_classify(m->text, u->text, u->text_embedding.values, turn->p_text, err));
         j->read[i] = true;
     }
     return UT_OK;
@@ -171,17 +213,20 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     size_t n = c->utterance_count + 1;
     size_t speakers = c->speaker_count + 1;
     judging j = {.models = models, .options = options, .c = c};
-    j.turns = calloc(n, sizeof *j.turns);
+    j.turns = calloc(c->history_count + n, sizeof *j.turns);
+    j.earlier = calloc(UT_CONTEXT_TURNS, UT_TEXT_DIMENSIONS * sizeof *j.earlier);
     j.read = calloc(n, sizeof *j.read);
     j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
     j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
     j.recalled = calloc(n, sizeof *j.recalled);
     ut_status status = UT_OK;
-    if (!j.turns || !j.read || !j.baselines || !j.baseline_counts || !j.recalled)
+    if (!j.turns || !j.earlier || !j.read || !j.baselines || !j.baseline_counts || !j.recalled)
         status = ut_fail_memory(err, "emotion");
     for (size_t s = 0; status == UT_OK && models->hear && s < c->speaker_count; s++)
         j.baseline_counts[s] = ut_baseline_voice(c, (int)s, models->voice_model, models->voice_dim,
                                                  j.baselines + s * models->voice_dim);
+    if (status == UT_OK)
+        status = read_history(&j, err);
     if (status == UT_OK)
         status = read_all(&j, err);
     if (status == UT_OK)
@@ -200,6 +245,7 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     free(j.recalled);
     free(j.read);
     free(j.turns);
+    free(j.earlier);
     free(j.baselines);
     free(j.baseline_counts);
     return status;

@@ -233,15 +233,22 @@ static bool gather(ut_redactor *r, const char *text, bool all)
     return fine;
 }
 
+/* Numbered speakers have no name. */
+static bool gather_speaker(ut_redactor *r, const char *name)
+{
+    return strncmp(name, "SPEAKER_", 8) == 0 || gather(r, name, true);
+}
+
 ut_redactor *ut_redactor_create(const ut_conversation *c)
 {
     ut_redactor *r = calloc(1, sizeof *r);
     bool fine = r && (r->arena = ut_arena_create(0));
     for (size_t i = 0; fine && i < c->speaker_count; i++)
-        if (strncmp(c->speakers[i], "SPEAKER_", 8) != 0)
-            fine = gather(r, c->speakers[i], true);
+        fine = gather_speaker(r, c->speakers[i]);
     for (size_t i = 0; fine && i < c->utterance_count; i++)
         fine = gather(r, c->utterances[i].text, false);
+    for (size_t i = 0; fine && i < c->history_count; i++)
+        fine = gather_speaker(r, c->history[i].speaker) && gather(r, c->history[i].text, false);
     if (!fine) {
         ut_redactor_destroy(r);
         return NULL;

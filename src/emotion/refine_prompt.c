@@ -225,12 +225,36 @@ static size_t next_shown(const ut_conversation *c, const ut_refine_call *call, s
     return c->utterance_count;
 }
 
+/* What was said before the recording, as far as the window of its first utterance reaches. */
+static bool earlier(const ut_conversation *c, const ut_redactor *redactor, size_t at, json_t *turns,
+                    int *id)
+{
+    size_t reach = at < BEFORE ? BEFORE - at : 0;
+    size_t n = c->history_count;
+    for (size_t i = n > reach ? n - reach : 0; i < n; i++) {
+        const ut_earlier_turn *t = &c->history[i];
+        json_t *object =
+            json_pack("{s:i, s:s, s:o}", "id", ++*id, "speaker",
+                      redactor ? "earlier speaker" : t->speaker, "text", words(redactor, t->text));
+        if (object && t->emotion >= 0)
+            json_object_set_new(object, "emotion",
+                                json_string(ut_emotion_name((ut_emotion_label)t->emotion)));
+        if (json_array_append_new(turns, object) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* The turns shown, with ids from 1 on; those asked about and the surest of the others are noted. */
 static json_t *transcript(const ut_conversation *c, const ut_redactor *redactor,
                           ut_refine_call *call, int *id)
 {
     json_t *turns = json_array();
     int *ids = call->ids;
+    if (turns && !earlier(c, redactor, call->asked[0], turns, id)) {
+        json_decref(turns);
+        return NULL;
+    }
     for (size_t i = next_shown(c, call, 0); i < c->utterance_count; i = next_shown(c, call, i + 1))
         if (find(call->asked, call->asked_count, i) == call->asked_count)
             keep_sure(c, call, i);

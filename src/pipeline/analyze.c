@@ -18,10 +18,32 @@ ut_status ut_step_check(const ut_step *step, ut_error *err)
     return UT_OK;
 }
 
+const ut_options *ut_step_options(const ut_step *step)
+{
+    return step->options ? step->options : &step->engine->options;
+}
+
 void ut_step_report(const ut_step *step, const char *stage, double done)
 {
     if (step->progress)
         step->progress(step->context, stage, done < 0 ? 0 : done > 1 ? 1 : done);
+}
+
+static ut_status add_history(ut_conversation *c, const ut_past_turn *turns, size_t count,
+                             ut_error *err)
+{
+    ut_earlier_turn *copies = UT_ARENA_NEW(c->arena, ut_earlier_turn, count + 1);
+    bool whole = copies != NULL;
+    for (size_t i = 0; whole && i < count; i++) {
+        copies[i] = (ut_earlier_turn){ut_arena_strdup(c->arena, turns[i].speaker),
+                                      ut_arena_strdup(c->arena, turns[i].text), turns[i].emotion};
+        whole = copies[i].speaker && copies[i].text;
+    }
+    if (!whole)
+        return ut_fail_memory(err, "analyze");
+    c->history = copies;
+    c->history_count = count;
+    return UT_OK;
 }
 
 /* The combined embedding of every utterance that has a part of it. */
@@ -99,6 +121,7 @@ static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_
 ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err)
 {
     const ut_engine *e = step->engine;
+    const ut_options *o = ut_step_options(step);
     ut_judge_models models = {.text_model = e->text_model,
                               .text = e->text_expert,
                               .context = e->context_expert,
@@ -108,7 +131,7 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
         models.examples = e->examples;
         models.recall = ut_examples_recall;
     }
-    if (e->refiner && e->options.modalities & UT_MODALITY_TEXT) {
+    if (e->refiner && o->modalities & UT_MODALITY_TEXT) {
         models.refine_context = (void *)(uintptr_t)step;
         models.refine = ut_language_model_refine;
     }
@@ -116,10 +139,10 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
         return ut_fail_memory(err, "analyze");
     UT_TRY(check_encoder(e, c, err));
     ut_judge_options options = ut_judge_defaults();
-    options.audio = e->options.modalities & UT_MODALITY_AUDIO;
-    options.text = e->options.modalities & UT_MODALITY_TEXT;
-    options.context = e->options.modalities & UT_MODALITY_CONTEXT;
-    options.retrieval = e->options.retrieval;
+    options.audio = o->modalities & UT_MODALITY_AUDIO;
+    options.text = o->modalities & UT_MODALITY_TEXT;
+    options.context = o->modalities & UT_MODALITY_CONTEXT;
+    options.retrieval = o->retrieval;
     options.explain = !step->labels_only;
     UT_TRY(ut_step_check(step, err));
     ut_step_report(step, "analyze", 0);
@@ -143,6 +166,8 @@ ut_status ut_steps_all(const ut_step *step, const ut_input *input, ut_conversati
 {
     ut_conversation *c = NULL;
     ut_status status = ut_step_transcribe(step, input, &c, err);
+    if (status == UT_OK && step->history_count)
+        status = add_history(c, step->history, step->history_count, err);
     if (status == UT_OK)
         status = ut_conversation_settle(&c, err);
     if (status == UT_OK)

@@ -14,10 +14,15 @@
 
 typedef struct ut_step {
     const ut_engine *engine;
-    ut_progress progress; /* may be NULL */
+    const ut_options *options; /* of this step; NULL: the engine's */
+    ut_progress progress;      /* may be NULL */
     void *context;
     atomic_bool *cancelled; /* may be NULL */
-    bool labels_only;       /* no cues, explanations and combined embeddings */
+    /* What was said before the recording: ut_steps_all() writes it into the document, where analyze
+     * finds it. */
+    const ut_past_turn *history;
+    size_t history_count;
+    bool labels_only; /* no cues, explanations and combined embeddings */
 } ut_step;
 
 /* The note of a conversation that no recogniser heard. */
@@ -33,6 +38,9 @@ UT_MUST_CHECK ut_status ut_step_analyze(const ut_step *step, ut_conversation *c,
 /* All three, the document written and read between them. */
 UT_MUST_CHECK ut_status ut_steps_all(const ut_step *step, const ut_input *input,
                                      ut_conversation **conversation, ut_error *err);
+
+/* The options in force; belong to the step or its engine. */
+const ut_options *ut_step_options(const ut_step *step);
 
 /* UT_ERR_CANCELLED when the person asked to stop. */
 UT_MUST_CHECK ut_status ut_step_check(const ut_step *step, ut_error *err);

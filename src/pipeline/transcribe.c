@@ -87,6 +87,29 @@ static ut_status copy_windows(transcribing *t, lane *l, const ut_segmenter *segm
     return UT_OK;
 }
 
+/* `seconds` of the recording are known of. */
+static ut_status over_length(const transcribing *t, double seconds, ut_error *err)
+{
+    double most = ut_step_options(t->step)->max_duration;
+    if (!(most > 0 && seconds > most))
+        return UT_OK;
+    return ut_fail(err, UT_ERR_LIMIT, "transcribe",
+                   "%s lasts more than the %.0f seconds that are allowed here; cut it first",
+                   t->input->file, most);
+}
+
+/* Before any work, where the file tells; else listening finds out. */
+static ut_status check_length(const transcribing *t, ut_error *err)
+{
+    ut_audio *audio;
+    if (!(ut_step_options(t->step)->max_duration > 0))
+        return UT_OK;
+    UT_TRY(ut_audio_open(t->input->path, UT_AUDIO_MIX, &audio, err));
+    double duration = ut_audio_get_info(audio)->duration;
+    ut_audio_close(audio);
+    return over_length(t, duration, err);
+}
+
 static ut_status listen(transcribing *t, lane *l, ut_audio *audio, ut_segmenter *segmenter,
                         ut_diarizer *diarizer, ut_error *err)
 {
@@ -106,6 +129,8 @@ static ut_status listen(transcribing *t, lane *l, ut_audio *audio, ut_segmenter 
         if (status == UT_OK && got && diarizer)
             status = ut_diarizer_push(diarizer, pcm, got, err);
         total += status == UT_OK ? got : 0;
+        if (status == UT_OK)
+            status = over_length(t, (double)total / UT_RATE, err);
         if (duration > 0)
             report(t, 0.3 * fmin(1, (double)total / UT_RATE / duration));
     }
@@ -124,7 +149,7 @@ static ut_status listen(transcribing *t, lane *l, ut_audio *audio, ut_segmenter 
 
 static ut_status first_pass(transcribing *t, lane *l, ut_error *err)
 {
-    const ut_options *o = &t->engine->options;
+    const ut_options *o = ut_step_options(t->step);
     ut_audio *audio = NULL;
     ut_segmenter *segmenter = NULL;
     ut_diarizer *diarizer = NULL;
@@ -306,8 +331,8 @@ static ut_status recognise_window(transcribing *t, const lane *l, ut_recognizer_
     ut_recognize_options options = ut_recognize_defaults();
     options.language = t->language[0] ? t->language : NULL;
     options.sure_language = SURE_LANGUAGE;
-    options.initial_prompt = t->engine->options.initial_prompt;
-    options.beam = t->engine->options.beam_size;
+    options.initial_prompt = ut_step_options(t->step)->initial_prompt;
+    options.beam = ut_step_options(t->step)->beam_size;
     options.cancelled = is_cancelled;
     options.context = t->step->cancelled;
     /* The voice head was trained on windows of one level, and the recogniser does not mind. */
@@ -452,6 +477,7 @@ static ut_status settle(transcribing *t, bool split, ut_error *err)
 static ut_status describe(transcribing *t, bool *split, ut_error *err)
 {
     ut_conversation *c = t->c;
+    const ut_options *o = ut_step_options(t->step);
     ut_audio *audio;
     char hash[UT_SHA256_HEX];
     char beam[16];
@@ -465,7 +491,7 @@ static ut_status describe(transcribing *t, bool *split, ut_error *err)
     c->id = ut_arena_strdup(c->arena, t->input->id);
     c->source.file = ut_arena_strdup(c->arena, t->input->file);
     c->source.sha256 = ut_arena_strdup(c->arena, hash);
-    snprintf(beam, sizeof beam, "%d", t->engine->options.beam_size);
+    snprintf(beam, sizeof beam, "%d", o->beam_size);
     static const char *const jobs[] = {"speech", "segmentation", "speaker", "recognition"};
     ut_status status = ut_conversation_add_setting(c, "channels", *split ? "split" : "mix");
     if (status == UT_OK && alone)
@@ -474,9 +500,8 @@ static ut_status describe(transcribing *t, bool *split, ut_error *err)
                "are told by their voices");
     if (status == UT_OK && t->engine->recognizer)
         status = ut_conversation_add_setting(c, "beam_size", beam);
-    if (status == UT_OK && t->engine->recognizer && t->engine->options.initial_prompt)
-        status =
-            ut_conversation_add_setting(c, "initial_prompt", t->engine->options.initial_prompt);
+    if (status == UT_OK && t->engine->recognizer && o->initial_prompt)
+        status = ut_conversation_add_setting(c, "initial_prompt", o->initial_prompt);
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs && status == UT_OK; i++)
         status = ut_engine_record(t->engine, c, jobs[i]);
     if (status == UT_OK && !t->engine->recognizer)
@@ -505,15 +530,16 @@ ut_status ut_step_transcribe(const ut_step *step, const ut_input *input,
                              ut_conversation **conversation, ut_error *err)
 {
     transcribing t = {.step = step, .engine = step->engine, .input = input};
-    if (step->engine->options.language)
-        snprintf(t.language, sizeof t.language, "%s", step->engine->options.language);
-    bool split = step->engine->options.channels == UT_CHANNELS_SPLIT;
+    const ut_options *o = ut_step_options(step);
+    if (o->language)
+        snprintf(t.language, sizeof t.language, "%s", o->language);
+    bool split = o->channels == UT_CHANNELS_SPLIT;
     UT_TRY(ut_conversation_create(&t.c, err));
     ut_step_report(step, "transcribe", 0);
-    ut_status status = UT_OK;
+    ut_status status = check_length(&t, err);
     bool apart = false; /* one party each, by the sound of it */
-    if (split || step->engine->options.channels == UT_CHANNELS_AUTO)
-        status = ut_audio_is_split(input->path, &apart, err);
+    if (status == UT_OK && (split || o->channels == UT_CHANNELS_AUTO))
+        status = ut_audio_is_split(input->path, o->max_duration, &apart, err);
     bool wanted = split;
     split = split || apart;
     if (status == UT_OK)

@@ -402,16 +402,16 @@ static void two_channel_calls_are_recognised(void **state)
     (void)state;
     bool split;
     write_call(ut_test_in_folder("call.wav"), 0.03f, false);
-    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), &split, NULL), UT_OK);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), 0, &split, NULL), UT_OK);
     assert_true(split);
     write_call(ut_test_in_folder("call.wav"), 0.6f, false);
-    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), &split, NULL), UT_OK);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), 0, &split, NULL), UT_OK);
     assert_false(split);
     write_call(ut_test_in_folder("call.wav"), 0, true);
-    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), &split, NULL), UT_OK);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("call.wav"), 0, &split, NULL), UT_OK);
     assert_false(split);
     write_tones(ut_test_in_folder("mono.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 1);
-    assert_int_equal(ut_audio_is_split(ut_test_in_folder("mono.wav"), &split, NULL), UT_OK);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("mono.wav"), 0, &split, NULL), UT_OK);
     assert_false(split);
     /* One silent side is no second party. */
     size_t frames;
@@ -420,7 +420,7 @@ static void two_channel_calls_are_recognised(void **state)
         pcm[2 * i] = 0;
     assert_int_equal(
         ut_wav_write(ut_test_in_folder("half.wav"), pcm, frames, 2, 8000, UT_WAV_S16, NULL), UT_OK);
-    assert_int_equal(ut_audio_is_split(ut_test_in_folder("half.wav"), &split, NULL), UT_OK);
+    assert_int_equal(ut_audio_is_split(ut_test_in_folder("half.wav"), 0, &split, NULL), UT_OK);
     assert_false(split);
     free(pcm);
 }
