@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc clang clang-format clang-tidy libclang-rt-14-dev make cmake ninja-build pkg-config
 libsndfile1-dev libsoxr-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libsqlite3-dev
-libsodium-dev libcairo2-dev libutf8proc-dev zlib1g-dev libcmocka-dev ffmpeg python3 python3-pip
+libsodium-dev libmicrohttpd-dev libcairo2-dev libutf8proc-dev zlib1g-dev libcmocka-dev ffmpeg python3 python3-pip
 ca-certificates"
 [ "${1:-}" != test ] ||
     packages="$packages python3-venv python3-numpy python3-sklearn python3-jsonschema chromium praat"

@@ -197,3 +197,11 @@ ut_status ut_knowledge_add(ut_store *store, const ut_conversation *c, const int 
     ut_arena_destroy(arena);
     return status;
 }
+
+ut_status ut_knowledge_correct(const ut_engine *engine, const ut_conversation *c, const int *labels,
+                               size_t *labelled, ut_error *err)
+{
+    if (!engine->store)
+        return ut_fail(err, UT_ERR_USAGE, "knowledge", "there is no knowledge base; give --store");
+    return ut_knowledge_add(engine->store, c, labels, NULL, NULL, labelled, err);
+}

@@ -18,7 +18,9 @@ enum {
     UT_COMMAND_EXTRACT = 4,
     UT_COMMAND_ANALYZE = 8,
     UT_COMMAND_EVALUATE = 16,
-    UT_COMMAND_KB = 32
+    UT_COMMAND_KB = 32,
+    UT_COMMAND_SERVE = 64,
+    UT_COMMAND_REQUEST = 128 /* a request to the service, as fields of its form */
 };
 
 enum { UT_SETTINGS_MOST = 96 }; /* rows of the table */
@@ -63,6 +65,22 @@ typedef struct ut_settings {
     const char *from;
     const char *shard;
     int retries;
+    /* The service. */
+    const char *host;
+    int port;
+    int workers;
+    int queue;
+    int max_upload;  /* MiB */
+    int max_minutes; /* of a recording */
+    int keep_results;
+    int timeout;
+    int rate; /* analyses a minute */
+    const char *api_keys;
+    const char *new_key;
+    const char *cors;
+    const char *tls_cert;
+    const char *tls_key;
+    const char *access_log;
     /* Where the value of each row of the table came from; NULL: the default. */
     const char *origins[UT_SETTINGS_MOST];
 } ut_settings;

@@ -14,7 +14,8 @@ FLOORS = [
     ["report", "train"],
     ["pipeline"],
     ["api"],
-    ["cli", "serve"],
+    ["serve"],
+    ["cli"],
 ]
 floor_of = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 

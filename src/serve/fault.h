@@ -1,0 +1,29 @@
+/* What is told to a client whose request cannot be served: {"code", "message", "hint"}. */
+#ifndef UT_SERVE_FAULT_H
+#define UT_SERVE_FAULT_H
+
+#include <jansson.h>
+
+#include "undertone_status.h"
+
+typedef struct ut_fault {
+    int status;       /* of HTTP; 0: no fault */
+    const char *code; /* "too_large": for programs; a literal */
+    const char *hint; /* what to do about it; a literal */
+    char message[1024];
+    int retry_after; /* seconds; 0: not told */
+} ut_fault;
+
+/* Only the first fault of a request counts: later calls do nothing. */
+void ut_fault_set(ut_fault *fault, int status, const char *code, const char *hint,
+                  const char *format, ...) UT_PRINTF(5, 6);
+
+/* From an error of the program. */
+void ut_fault_from(ut_fault *fault, const ut_error *error);
+
+/* New reference; NULL when out of memory. */
+json_t *ut_fault_json(const ut_fault *fault);
+/* The same in OpenAI's form. */
+json_t *ut_fault_openai(const ut_fault *fault);
+
+#endif

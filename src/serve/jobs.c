@@ -1,0 +1,496 @@
+#include "serve/jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+
+struct ut_job {
+    ut_jobs *jobs;
+    ut_job *next, *before; /* of all */
+    ut_job *behind;        /* in the queue */
+    int references;
+    bool listed; /* in the list of all */
+    char owner[128];
+    ut_job_work work;
+    bool destroyed; /* the work */
+    ut_job_view view;
+    double reported; /* the progress that waiters know of */
+    bool cancelled;
+    FILE *result;
+    uint64_t length;
+    ut_waiter *waiters;
+    size_t waiter_count, waiter_room;
+};
+
+struct ut_jobs {
+    pthread_mutex_t lock; /* over everything, jobs included */
+    pthread_cond_t changed;
+    ut_jobs_options options;
+    char *folder;
+    ut_job *all, *first, *last; /* first and last of the queue */
+    int places;                 /* taken: being uploaded, queued, running */
+    int queued, running;
+    bool stopping;
+    uint64_t ended[3];
+    double seconds;
+    pthread_t *threads;
+    int thread_count;
+};
+
+static const char *const names[] = {"queued", "running", "done", "failed", "cancelled"};
+
+const char *ut_job_state_name(ut_job_state state)
+{
+    return names[state];
+}
+
+bool ut_job_state_is_final(ut_job_state state)
+{
+    return state >= UT_JOB_DONE;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- one job; the lock is held ---------------------------------------------------------------- */
+
+static void wake(ut_job *job)
+{
+    for (size_t i = 0; i < job->waiter_count; i++)
+        job->waiters[i].wake(job->waiters[i].context);
+    job->waiter_count = 0;
+}
+
+static void changed(ut_job *job)
+{
+    job->view.version++;
+    wake(job);
+}
+
+static void unlist(ut_job *job)
+{
+    if (!job->listed)
+        return;
+    job->listed = false;
+    if (job->before)
+        job->before->next = job->next;
+    else
+        job->jobs->all = job->next;
+    if (job->next)
+        job->next->before = job->before;
+    job->references--;
+}
+
+/* The list and the worker hold references, too. */
+static void free_unheld(ut_job *job)
+{
+    if (job->references)
+        return;
+    if (job->result)
+        fclose(job->result);
+    free(job->waiters);
+    free(job);
+}
+
+static void destroy_work(ut_job *job)
+{
+    if (!job->destroyed)
+        job->work.destroy(job->work.work);
+    job->destroyed = true;
+}
+
+static void end(ut_job *job, ut_job_state state)
+{
+    ut_jobs *jobs = job->jobs;
+    job->view.state = state;
+    job->view.ended = now();
+    job->view.expires = job->work.kept ? job->view.ended + jobs->options.keep : 0;
+    jobs->ended[state - UT_JOB_DONE]++;
+    if (state == UT_JOB_DONE) {
+        job->view.progress = 1;
+        jobs->seconds += job->view.ended - job->view.started;
+    } else if (job->result) {
+        fclose(job->result);
+        job->result = NULL;
+    }
+    jobs->places--;
+    changed(job);
+    pthread_cond_broadcast(&jobs->changed);
+}
+
+/* Takes it out of the queue; those behind it move up. */
+static void leave_queue(ut_job *job)
+{
+    ut_jobs *jobs = job->jobs;
+    ut_job **at = &jobs->first;
+    ut_job *before = NULL;
+    while (*at != job) {
+        before = *at;
+        at = &(*at)->behind;
+    }
+    *at = job->behind;
+    if (jobs->last == job)
+        jobs->last = before;
+    jobs->queued--;
+    for (ut_job *j = job->behind; j; j = j->behind) {
+        j->view.position--;
+        changed(j);
+    }
+    job->behind = NULL;
+    job->view.position = 0;
+}
+
+static void cancel(ut_job *job)
+{
+    if (ut_job_state_is_final(job->view.state) || job->cancelled)
+        return;
+    job->cancelled = true;
+    if (job->view.state == UT_JOB_RUNNING) {
+        job->work.cancel(job->work.work);
+        return;
+    }
+    leave_queue(job);
+    destroy_work(job);
+    end(job, UT_JOB_CANCELLED);
+    job->references--; /* the queue's */
+}
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+static ut_status run(ut_job *job, ut_error *err)
+{
+    UT_TRY(ut_file_scratch(job->jobs->folder, &job->result, err));
+    UT_TRY(job->work.run(job->work.work, job, job->result, err));
+    long length = fflush(job->result) == 0 ? ftell(job->result) : -1;
+    if (length < 0)
+        return ut_fail_errno(err, UT_ERR_IO, "jobs", "cannot keep a result in %s",
+                             job->jobs->folder);
+    job->length = (uint64_t)length;
+    return UT_OK;
+}
+
+static void work_on(ut_jobs *jobs, ut_job *job)
+{
+    ut_error err = {0};
+    leave_queue(job);
+    jobs->running++;
+    job->view.state = UT_JOB_RUNNING;
+    job->view.started = now();
+    changed(job);
+    pthread_mutex_unlock(&jobs->lock);
+    ut_status status = run(job, &err);
+    pthread_mutex_lock(&jobs->lock);
+    jobs->running--;
+    destroy_work(job);
+    if (status != UT_OK)
+        job->view.error = err;
+    end(job, job->cancelled ? UT_JOB_CANCELLED : status == UT_OK ? UT_JOB_DONE : UT_JOB_FAILED);
+    job->references--;
+    free_unheld(job);
+}
+
+static void *worker(void *context)
+{
+    ut_jobs *jobs = context;
+    pthread_mutex_lock(&jobs->lock);
+    for (;;) {
+        if (jobs->first)
+            work_on(jobs, jobs->first);
+        else if (jobs->stopping)
+            break;
+        else
+            pthread_cond_wait(&jobs->changed, &jobs->lock);
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    return NULL;
+}
+
+ut_status ut_jobs_create(const ut_jobs_options *options, ut_jobs **jobs, ut_error *err)
+{
+    ut_jobs *j = calloc(1, sizeof *j);
+    if (!j)
+        return ut_fail_memory(err, "jobs");
+    j->options = *options;
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->changed, NULL);
+    j->folder = strdup(options->folder);
+    j->threads = calloc((size_t)options->workers, sizeof *j->threads);
+    ut_status status = j->folder && j->threads ? UT_OK : ut_fail_memory(err, "jobs");
+    while (status == UT_OK && j->thread_count < options->workers) {
+        if (pthread_create(&j->threads[j->thread_count], NULL, worker, j) != 0)
+            status = ut_fail(err, UT_ERR_IO, "jobs", "cannot start %d workers; lower --workers",
+                             options->workers);
+        else
+            j->thread_count++;
+    }
+    if (status != UT_OK) {
+        ut_jobs_destroy(j);
+        return status;
+    }
+    *jobs = j;
+    return UT_OK;
+}
+
+void ut_jobs_drain(ut_jobs *jobs, const volatile int *hurry, double seconds)
+{
+    double until = ut_clock_wall() + seconds;
+    bool waiting = true;
+    pthread_mutex_lock(&jobs->lock);
+    while (jobs->queued || jobs->running) {
+        if (waiting && (ut_clock_wall() > until || *hurry > 1)) {
+            waiting = false;
+            for (ut_job *j = jobs->all, *next; j; j = next) {
+                next = j->next;
+                cancel(j);
+            }
+        }
+        struct timespec soon;
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_nsec += 100000000;
+        soon.tv_sec += soon.tv_nsec / 1000000000;
+        soon.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&jobs->changed, &jobs->lock, &soon);
+    }
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void ut_jobs_destroy(ut_jobs *jobs)
+{
+    if (!jobs)
+        return;
+    pthread_mutex_lock(&jobs->lock);
+    jobs->stopping = true;
+    pthread_cond_broadcast(&jobs->changed);
+    pthread_mutex_unlock(&jobs->lock);
+    for (int i = 0; i < jobs->thread_count; i++)
+        pthread_join(jobs->threads[i], NULL);
+    while (jobs->all) {
+        ut_job *job = jobs->all;
+        unlist(job);
+        free_unheld(job);
+    }
+    pthread_cond_destroy(&jobs->changed);
+    pthread_mutex_destroy(&jobs->lock);
+    free(jobs->threads);
+    free(jobs->folder);
+    free(jobs);
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+bool ut_jobs_admit(ut_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    bool free_place = jobs->places < jobs->options.workers + jobs->options.queue;
+    jobs->places += free_place;
+    pthread_mutex_unlock(&jobs->lock);
+    return free_place;
+}
+
+void ut_jobs_leave(ut_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    jobs->places--;
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+int ut_jobs_wait(ut_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    double each = jobs->ended[0] ? jobs->seconds / (double)jobs->ended[0] : 10;
+    pthread_mutex_unlock(&jobs->lock);
+    return (int)fmin(fmax(ceil(each / jobs->options.workers), 1), 600);
+}
+
+static void enqueue(ut_jobs *jobs, ut_job *job)
+{
+    job->next = jobs->all;
+    if (jobs->all)
+        jobs->all->before = job;
+    jobs->all = job;
+    job->listed = true;
+    if (jobs->last)
+        jobs->last->behind = job;
+    else
+        jobs->first = job;
+    jobs->last = job;
+    job->view.position = ++jobs->queued;
+    pthread_cond_signal(&jobs->changed);
+}
+
+ut_status ut_jobs_submit(ut_jobs *jobs, const ut_job_work *work, ut_job **job, ut_error *err)
+{
+    unsigned char random[(UT_JOB_ID - 1) / 2];
+    ut_job *j = calloc(1, sizeof *j);
+    if (!j) {
+        ut_jobs_leave(jobs);
+        work->destroy(work->work);
+        return ut_fail_memory(err, "jobs");
+    }
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(j->view.id, sizeof j->view.id, random, sizeof random);
+    j->jobs = jobs;
+    j->work = *work;
+    j->references = 3; /* the list's, the queue's, the caller's */
+    j->view.created = now();
+    snprintf(j->owner, sizeof j->owner, "%s", work->owner);
+    snprintf(j->view.file, sizeof j->view.file, "%s", work->file);
+    pthread_mutex_lock(&jobs->lock);
+    enqueue(jobs, j);
+    pthread_mutex_unlock(&jobs->lock);
+    *job = j;
+    return UT_OK;
+}
+
+ut_job *ut_jobs_find(ut_jobs *jobs, const char *id, const char *owner)
+{
+    pthread_mutex_lock(&jobs->lock);
+    ut_job *job = jobs->all;
+    while (job &&
+           !(job->work.kept && strcmp(job->view.id, id) == 0 && strcmp(job->owner, owner) == 0))
+        job = job->next;
+    if (job)
+        job->references++;
+    pthread_mutex_unlock(&jobs->lock);
+    return job;
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+void ut_job_release(ut_job *job)
+{
+    if (!job)
+        return;
+    ut_jobs *jobs = job->jobs;
+    pthread_mutex_lock(&jobs->lock);
+    job->references--;
+    if (!job->work.kept && ut_job_state_is_final(job->view.state))
+        unlist(job);
+    free_unheld(job);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void ut_job_cancel(ut_job *job)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    cancel(job);
+    pthread_mutex_unlock(&job->jobs->lock);
+}
+
+void ut_job_forget(ut_job *job)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    cancel(job);
+    unlist(job);
+    pthread_mutex_unlock(&job->jobs->lock);
+}
+
+void ut_job_look(ut_job *job, ut_job_view *view)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    *view = job->view;
+    pthread_mutex_unlock(&job->jobs->lock);
+}
+
+bool ut_job_wait(ut_job *job, uint64_t version, const ut_waiter *waiter)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    bool sleeps =
+        job->view.version == version && !ut_job_state_is_final(job->view.state) &&
+        ut_grow(&job->waiters, &job->waiter_room, job->waiter_count + 1, sizeof *job->waiters);
+    if (sleeps) {
+        waiter->sleep(waiter->context);
+        job->waiters[job->waiter_count++] = *waiter;
+    }
+    pthread_mutex_unlock(&job->jobs->lock);
+    return sleeps;
+}
+
+void ut_jobs_stir(ut_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    for (ut_job *job = jobs->all; job; job = job->next)
+        wake(job);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void ut_jobs_expire(ut_jobs *jobs)
+{
+    double time = now();
+    int kept = 0;
+    pthread_mutex_lock(&jobs->lock);
+    for (ut_job *job = jobs->all, *next; job; job = next) { /* newest first */
+        next = job->next;
+        if (!ut_job_state_is_final(job->view.state) ||
+            (time < job->view.expires && ++kept <= UT_JOBS_KEPT))
+            continue;
+        unlist(job);
+        free_unheld(job);
+    }
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void ut_job_progress(ut_job *job, const char *stage, double progress)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    ut_job_view *v = &job->view;
+    bool other = strcmp(v->stage, stage) != 0;
+    snprintf(v->stage, sizeof v->stage, "%s", stage);
+    v->progress = fmax(v->progress, fmin(progress, 1));
+    if (other || v->progress >= job->reported + 0.01) {
+        job->reported = v->progress;
+        changed(job);
+    }
+    pthread_mutex_unlock(&job->jobs->lock);
+}
+
+void ut_job_part(ut_job *job, size_t from, size_t length)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    job->view.part_from = from;
+    job->view.part_length = length;
+    pthread_mutex_unlock(&job->jobs->lock);
+}
+
+/* Opened anew rather than copied, so that it has a position of its own. */
+int ut_job_result(ut_job *job, uint64_t *length)
+{
+    int fd = -1;
+    pthread_mutex_lock(&job->jobs->lock);
+    if (job->view.state == UT_JOB_DONE && job->result) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(job->result));
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        *length = job->length;
+    }
+    pthread_mutex_unlock(&job->jobs->lock);
+    return fd;
+}
+
+ut_jobs_stats ut_jobs_count(ut_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    ut_jobs_stats stats = {.queued = jobs->queued,
+                           .running = jobs->running,
+                           .seconds = jobs->seconds,
+                           .ended = {jobs->ended[0], jobs->ended[1], jobs->ended[2]}};
+    for (const ut_job *job = jobs->all; job; job = job->next)
+        stats.kept += job->work.kept && job->view.state == UT_JOB_DONE;
+    pthread_mutex_unlock(&jobs->lock);
+    return stats;
+}
