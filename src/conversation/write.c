@@ -177,8 +177,8 @@ json_t *ut_conversation_head_json(const ut_conversation *c)
                      "sha256", text_or_null(c->source.sha256), "duration",
                      ut_json_seconds(c->source.duration), "rate", c->source.rate, "channels",
                      c->source.channels, "language", text_or_null(c->language), "speakers",
-                     speakers, "history", history(c), "utterances", json_array(), "analytics", ut_analytics_json(c),
-                     "provenance", provenance(c));
+                     speakers, "history", history(c), "utterances", json_array(), "analytics",
+                     ut_analytics_json(c), "provenance", provenance(c));
 }
 
 static size_t flags_of(ut_document_form form)

@@ -1,6 +1,6 @@
 /* What two runs differ in. */
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -193,7 +193,7 @@ static void begin(ut_call *call, const char *path, const char *method)
 
 static void take_body(ut_call *call, const char *data, size_t size)
 {
-    uint64_t received = call->received += size;
+    uint64_t received = atomic_fetch_add(&call->received, size) + size;
     size_t most = (size_t)call->server->settings->max_upload * UT_MIB;
     if (call->fault.status || call->response)
         return;
@@ -270,9 +270,6 @@ static enum MHD_Result send_answer(ut_call *call)
 {
     if (!call->response)
         return MHD_NO;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_DAEMON);
-    (void)info;
     ut_respond_header(call, "X-Content-Type-Options", "nosniff");
     if (!MHD_get_response_header(call->response, MHD_HTTP_HEADER_CACHE_CONTROL))
         ut_respond_header(call, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
