@@ -88,7 +88,9 @@ static ut_status check(const ut_refine_options *o, ut_error *err)
                        o->url);
     if (!ut_refine_is_local(o->url) && (!o->key || !*o->key))
         return ut_fail(err, UT_ERR_USAGE, "refine",
-                       "--llm %s asks %.*s, which needs a key in OPENAI_API_KEY; for a model on "
+                       "--llm %s asks %.*s, which needs a key in OPENAI_API_KEY or in "
+                       "the secret openai_api_key (`undertone secret create openai_api_key "
+                       "--api_key=-`); for a model on "
                        "this machine set OPENAI_BASE_URL to its address",
                        o->model, (int)host_of(o->url, &host), host);
     if (o->budget_money > 0 && !(o->price_in > 0 || o->price_out > 0))
@@ -269,9 +271,11 @@ static char *write_body(const ut_endpoint *e, const form *how, json_t *messages,
     return text;
 }
 
-/* The server's own words about what went wrong, "" if there are none. */
-static void complaint(const ut_buf *reply, char out[160])
+/* The server's own words about what went wrong, "" if there are none. They stay in the document, so
+ * that a key which they repeat is masked. */
+static void complaint(const ut_buf *reply, const char *key, char out[160])
 {
+    size_t secret = key ? strlen(key) : 0;
     json_t *json = json_loadb(ut_buf_text(reply), reply->length, 0, NULL);
     const json_t *error = json_object_get(json, "error");
     const char *text = json_is_object(error) ? ut_json_string_or(error, "message", NULL)
@@ -280,7 +284,12 @@ static void complaint(const ut_buf *reply, char out[160])
         text = ut_json_string_or(json, "message", ut_json_string_or(json, "detail", ""));
     size_t n = 0;
     for (; *text && n + 1 < 160; text++)
-        out[n++] = (unsigned char)*text < ' ' || (unsigned char)*text > '~' ? ' ' : *text;
+        if (secret && strncmp(text, key, secret) == 0) {
+            out[n++] = '*';
+            text += secret - 1;
+        } else {
+            out[n++] = (unsigned char)*text < ' ' || (unsigned char)*text > '~' ? ' ' : *text;
+        }
     out[n] = 0;
     json_decref(json);
 }
@@ -334,7 +343,7 @@ static void refuse(ut_endpoint *e, const form *how, long code, const ut_buf *rep
                    char fault[FAULT], bool *again, bool *hopeless)
 {
     char said[160];
-    complaint(reply, said);
+    complaint(reply, e->options->key, said);
     /* llama-cpp-python answers 500 to a form that it does not know. */
     bool form_refused = code == 400 || code == 422 ||
                         (code == 500 && strstr(ut_buf_text(reply), "response_format"));

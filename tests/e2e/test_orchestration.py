@@ -1,78 +1,25 @@
 #!/usr/bin/env python3
 """Runs that are repeated, killed, shared, damaged, sharded; records, artifacts, stacks, secrets, settings."""
 import concurrent.futures
-import hashlib
 import json
 import os
-import pathlib
 import random
 import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
 import xml.dom.minidom
 
 import jsonschema
 
-from support import BINARY, ROOT, SAMPLE, files, load, main, run, skip, tone
+from runs import (
+    MODELS, artifacts, audio, check_store, clean, command, contents, make_audio, records, reference, statuses, work,
+)
+from support import BINARY, ROOT, SAMPLE, load, main, run, skip, tone
 
-work = pathlib.Path(tempfile.mkdtemp(prefix="ut_orch_"))
-MODELS = ["--asr_model", "none", "--vad_model", "bundled", "--speaker_model", "bundled", "--text_model", "bundled"]
 KILLS = int(os.environ.get("UT_KILLS", "20"))
-audio = work / "audio"
-
-
-def make_audio():
-    """Three pieces of the sample, a few seconds each, and a tone."""
-    audio.mkdir()
-    source = str(next(SAMPLE.glob("*.flac")))
-    for i, start in enumerate((0, 20, 40)):
-        subprocess.run(
-            ["ffmpeg", "-v", "error", "-ss", str(start), "-t", "6", "-i", source, str(audio / f"part{i}.wav")], check=True
-        )
-    tone(audio / "tone.wav", seconds=1)
-
-
-def command(output, *more, source=None):
-    return ["run", "--audio_dir", source or audio, "--output_dir", output, *MODELS, *more]
-
-
-def contents(folder):
-    """Every result file's bytes; the home is hidden and left out."""
-    return {n: (pathlib.Path(folder) / n).read_bytes() for n in files(folder) if not n.startswith(".undertone")}
-
-
-def records(home, sql, *arguments):
-    with sqlite3.connect(home / "records.db") as db:
-        return db.execute(sql, arguments).fetchall()
-
-
-def statuses(output):
-    """{(conversation, step): status} of the latest run."""
-    home = output / ".undertone"
-    rows = records(home, "SELECT conversation, step, status FROM steps WHERE run = (SELECT max(number) FROM runs)")
-    return {(c, s): status for c, s, status in rows}
-
-
-def artifacts(home):
-    return [p for p in (home / "artifacts").rglob("*") if p.is_file()]
-
-
-def check_store(home):
-    for path in artifacts(home):
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name + path.name, path
-    named = {r[0] for r in records(home, "SELECT output FROM steps WHERE output IS NOT NULL")}
-    assert {p.parent.name + p.name for p in artifacts(home)} >= named
-
-
-def reference():
-    """What an undisturbed run gives."""
-    if not (work / "reference").exists():
-        run(*command(work / "reference"))
-    return contents(work / "reference")
 
 
 def test_a_second_run_does_nothing_and_says_so():
@@ -476,7 +423,4 @@ if __name__ == "__main__":
         make_audio()
         main([value for name, value in list(globals().items()) if name.startswith("test_")])
     finally:
-        for path in work.rglob("*"):
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o755)
-        shutil.rmtree(work, ignore_errors=True)
+        clean()
