@@ -124,14 +124,17 @@ static void note_cached(job *j, int stage, const char *key, const char *output)
     r->output = output;
 }
 
-static ut_status record_failure(const job *j, int stage, const char *key, double began,
-                                const ut_error *failure)
+static void record_failure(const job *j, int stage, const char *key, double began,
+                           const ut_error *failure)
 {
+    if (failure->status == UT_ERR_CANCELLED)
+        return;
     ut_step_record r = describe(j, stage, "failed", key);
     r.seconds = r.began - began;
     r.began = began;
     r.error = failure->message;
-    return ut_records_add_steps(j->run->records, &r, 1, NULL);
+    if (ut_records_add_steps(j->run->records, &r, 1, NULL) != UT_OK)
+        ut_log(UT_LOG_WARNING, "%s: the failure could not be recorded", j->input->file);
 }
 
 /* Keeps what a step made: first the artifact, then the record that names it. */
@@ -207,9 +210,9 @@ static ut_status compute(job *j, int stage, ut_error *err)
         status = text_of(j, &text, err);
     if (status == UT_OK)
         status = keep(j, stage, key, began, text.data, text.length, j->made[stage], err);
-    else if (status != UT_ERR_CANCELLED && record_failure(j, stage, key, began, err) != UT_OK)
-        ut_log(UT_LOG_WARNING, "%s: the failure could not be recorded", j->input->file);
-    if (status == UT_OK)
+    if (status != UT_OK)
+        record_failure(j, stage, key, began, err);
+    else
         status = parse(j, text.data, text.length, stage, err);
     ut_buf_free(&text);
     return status;
@@ -329,14 +332,11 @@ static ut_status known_files(job *j, const char *key, char sha256[UT_SHA256_HEX]
     return status;
 }
 
-static ut_status write_results(job *j, ut_results *r, const char *key, const char *audio,
-                               ut_error *err)
+/* Keeps the list of what was written, where there is more than the document. */
+static ut_status keep_list(job *j, const ut_results *r, const char *key, double began,
+                           ut_error *err)
 {
     char sha256[UT_SHA256_HEX];
-    double began = ut_records_now();
-    UT_TRY(write_all(j, r, audio, err));
-    j->worked = true;
-    UT_TRY(remember_written(j, r, err));
     if (!j->run->report)
         return UT_OK;
     char *text = ut_json_text(r->written);
@@ -344,6 +344,22 @@ static ut_status write_results(job *j, ut_results *r, const char *key, const cha
         return ut_fail_memory(err, "run");
     ut_status status = keep(j, UT_STAGE_REPORT, key, began, text, strlen(text), sha256, err);
     free(text);
+    return status;
+}
+
+static ut_status write_results(job *j, ut_results *r, const char *key, const char *audio,
+                               ut_error *err)
+{
+    double began = ut_records_now();
+    ut_status status = write_all(j, r, audio, err);
+    if (status == UT_OK) {
+        j->worked = true;
+        status = remember_written(j, r, err);
+    }
+    if (status == UT_OK)
+        status = keep_list(j, r, key, began, err);
+    if (status != UT_OK)
+        record_failure(j, UT_STAGE_REPORT, key, began, err);
     return status;
 }
 

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -41,6 +42,15 @@ def tone(path, seconds=1.0, rate=16000, level=0.3, hertz=220.0):
         out.setframerate(rate)
         samples = (int(32767 * level * math.sin(2 * math.pi * hertz * i / rate)) for i in range(int(seconds * rate)))
         out.writeframes(b"".join(struct.pack("<h", s) for s in samples))
+
+
+def small_disk(place, kilobytes):
+    """A mounted file system of that size; None where mounting is not allowed."""
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)], capture_output=True, text=True
+    ) if shutil.which("mount") else None
+    return place if done and done.returncode == 0 else None
 
 
 def load(path):

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import tempfile
 
-from support import BINARY, ROOT, SAMPLE, check_document, files, installed, load, main, run, skip, tone
+from support import BINARY, ROOT, SAMPLE, check_document, files, installed, load, main, run, skip, small_disk, tone
 
 work = pathlib.Path(tempfile.mkdtemp(prefix="ut_bad_"))
 # Voice only and bundled models: what works on every machine, and quickly.
@@ -220,18 +220,8 @@ def test_a_newline_in_a_name_breaks_no_export():
 # --- places to write to
 
 
-def small_disk(name, kilobytes):
-    """A mounted file system of that size; None where mounting is not allowed."""
-    place = work / name
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)], capture_output=True, text=True
-    ) if shutil.which("mount") else None
-    return place if done and done.returncode == 0 else None
-
-
 def test_no_space_left():
-    place = small_disk("disk", 700)
+    place = small_disk(work / "disk", 700)
     if place is None:
         return skip("no space left", "a small file system cannot be mounted here; a size limit is tested instead")
     try:
