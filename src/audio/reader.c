@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "audio/source.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/limits.h"
 
 enum { BLOCK = 4096 }; /* frames decoded at a time */
@@ -249,4 +251,17 @@ ut_status ut_audio_read(ut_audio *audio, float *out, size_t frames, size_t *got,
         *got += n;
     }
     return UT_OK;
+}
+
+bool ut_audio_is_name(const char *name)
+{
+    static const char *const endings[] = {".wav", ".wave", ".flac", ".ogg",  ".oga", ".opus",
+                                          ".mp3", ".m4a",  ".mp4",  ".webm", ".amr", ".wma",
+                                          ".aac", ".aif",  ".aiff", ".au",   ".caf", ".w64",
+                                          ".mkv", ".mov",  ".3gp",  ".avi"};
+    const char *ending = ut_path_ending(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
 }

@@ -68,4 +68,7 @@ const char *ut_audio_warning(const ut_audio *audio);
 UT_MUST_CHECK ut_status ut_audio_is_split(const char *path, double most, bool *split,
                                           ut_error *err);
 
+/* Whether a file of this name is a recording, by its ending. */
+bool ut_audio_is_name(const char *name);
+
 #endif

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/stream.h"
 #include "base/error.h"
 #include "dsp/features.h"
 #include "emotion/baseline.h"
 #include "pipeline/engine.h"
 #include "pipeline/steps.h"
-#include "pipeline/stream.h"
 
 /* Longer utterances do not occur; a document made elsewhere may hold some, of which the beginning
  * is measured. */

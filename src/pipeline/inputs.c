@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "audio/reader.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -20,19 +21,6 @@ typedef struct collector {
     bool (*wanted)(const char *name);
     ut_error *err;
 } collector;
-
-static bool is_recording(const char *name)
-{
-    static const char *const endings[] = {".wav", ".wave", ".flac", ".ogg",  ".oga", ".opus",
-                                          ".mp3", ".m4a",  ".mp4",  ".webm", ".amr", ".wma",
-                                          ".aac", ".aif",  ".aiff", ".au",   ".caf", ".w64",
-                                          ".mkv", ".mov",  ".3gp",  ".avi"};
-    const char *ending = ut_path_ending(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(ending, endings[i]) == 0)
-            return true;
-    return false;
-}
 
 static bool is_document(const char *name)
 {
@@ -130,7 +118,7 @@ static ut_status finish(collector *c, ut_status status, const char *what, const 
 ut_status ut_inputs_recordings(ut_arena *arena, const char *const *paths, size_t count,
                                ut_inputs *inputs, ut_error *err)
 {
-    collector c = {.arena = arena, .wanted = is_recording, .err = err};
+    collector c = {.arena = arena, .wanted = ut_audio_is_name, .err = err};
     ut_status status = UT_OK;
     for (size_t i = 0; i < count && status == UT_OK; i++)
         status = ut_file_is_dir(paths[i]) ? add_folder(&c, paths[i])

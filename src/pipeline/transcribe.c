@@ -11,12 +11,12 @@
 #include <string.h>
 
 #include "audio/reader.h"
+#include "audio/stream.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "pipeline/engine.h"
 #include "pipeline/steps.h"
-#include "pipeline/stream.h"
 #include "speech/utterances.h"
 
 const char ut_note_voice_only[] =

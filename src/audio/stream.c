@@ -1,4 +1,4 @@
-#include "pipeline/stream.h"
+#include "audio/stream.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* One lane of a recording (its mix, or one channel) as a forward-only window of 16 kHz samples: ask
  * for [from, to) with from never falling, and only that much is held. */
-#ifndef UT_PIPELINE_STREAM_H
-#define UT_PIPELINE_STREAM_H
+#ifndef UT_AUDIO_STREAM_H
+#define UT_AUDIO_STREAM_H
 
 #include <stddef.h>
 
