@@ -21,6 +21,19 @@ UT_MUST_CHECK ut_status ut_weights_parse(const uint8_t *data, size_t length, con
                                          ut_weights **weights, ut_error *err);
 void ut_weights_close(ut_weights *weights); /* NULL is fine */
 
+/* Writes safetensors: the tensors in this order (those without a value are left out), each with its
+ * name, and __metadata__. Whole under the final name, or not at all. */
+typedef struct ut_weights_item {
+    const char *name;
+    ut_tensor tensor;
+} ut_weights_item;
+typedef struct ut_weights_note {
+    const char *key, *value; /* UTF-8 */
+} ut_weights_note;
+UT_MUST_CHECK ut_status ut_weights_write(const char *path, const ut_weights_item *items,
+                                         size_t count, const ut_weights_note *notes,
+                                         size_t note_count, ut_error *err);
+
 /* NULL if there is none of that name. PyTorch names are the dotted path through nested dictionaries
  * ("state_dict.lstm.weight_ih_l0"); CTranslate2 aliases are resolved. */
 const ut_tensor *ut_weights_find(const ut_weights *weights, const char *name);
