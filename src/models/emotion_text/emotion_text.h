@@ -11,6 +11,7 @@
 #define UT_MODELS_EMOTION_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "undertone_status.h"
 
@@ -23,6 +24,12 @@ typedef struct ut_text_expert ut_text_expert;
 UT_MUST_CHECK ut_status ut_text_expert_open(const char *path, ut_text_expert **expert,
                                             ut_error *err);
 void ut_text_expert_close(ut_text_expert *expert); /* NULL is fine */
+
+/* Calls `found` with the hash (FNV-1a) of each word and each pair of words, by BERT's basic
+ * tokenizer; a text without words has the one hash 0. The expert's n-gram table has a row for each
+ * hash modulo its length. */
+UT_MUST_CHECK ut_status ut_text_grams(const char *text, void (*found)(void *context, uint32_t hash),
+                                      void *context, ut_error *err);
 
 /* p[5] of `text` whose vector, by the encoder that the expert was trained on, is embedding[384]. */
 UT_MUST_CHECK ut_status ut_text_expert_classify(const ut_text_expert *expert, const char *text,

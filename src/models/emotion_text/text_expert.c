@@ -74,13 +74,10 @@ static void add_bucket(const ut_text_expert *e, uint32_t h, float *sum)
         sum[i] += (float)row[i];
 }
 
-/* Adds the n-gram part: sum over words and pairs of words, over the root of their number. A text
- * without words has bucket 0. */
-static ut_status add_ngrams(const ut_text_expert *e, const char *text, float *logits, ut_error *err)
+ut_status ut_text_grams(const char *text, void (*found)(void *context, uint32_t hash),
+                        void *context, ut_error *err)
 {
     const uint32_t basis = 2166136261u;
-    float sum[UT_TEXT_LABELS] = {0};
-    size_t count = 0;
     uint32_t pair = 0; /* state of the hash of "word " */
     ut_buf words;
     ut_buf_init(&words, 0);
@@ -93,23 +90,39 @@ static ut_status add_ngrams(const ut_text_expert *e, const char *text, float *lo
     for (size_t at = 0; at < words.length;) {
         const char *end = memchr(data + at, '\n', words.length - at);
         size_t n = (size_t)(end - data) - at;
-        if (at > 0) {
-            add_bucket(e, fnv1a(pair, data + at, n), sum);
-            count++;
-        }
+        if (at > 0)
+            found(context, fnv1a(pair, data + at, n));
         uint32_t h = fnv1a(basis, data + at, n);
-        add_bucket(e, h, sum);
-        count++;
+        found(context, h);
         pair = fnv1a(h, " ", 1);
         at += n + 1;
     }
+    if (!words.length)
+        found(context, 0);
     ut_buf_free(&words);
-    if (count == 0) {
-        add_bucket(e, 0, sum);
-        count = 1;
-    }
+    return UT_OK;
+}
+
+typedef struct gram_sum {
+    const ut_text_expert *expert;
+    float values[UT_TEXT_LABELS];
+    size_t count;
+} gram_sum;
+
+static void add_gram(void *context, uint32_t hash)
+{
+    gram_sum *sum = context;
+    add_bucket(sum->expert, hash, sum->values);
+    sum->count++;
+}
+
+/* Adds the n-gram part: sum over words and pairs of words, over the root of their number. */
+static ut_status add_ngrams(const ut_text_expert *e, const char *text, float *logits, ut_error *err)
+{
+    gram_sum sum = {.expert = e};
+    UT_TRY(ut_text_grams(text, add_gram, &sum, err));
     for (int i = 0; i < UT_TEXT_LABELS; i++)
-        logits[i] += e->bucket_scale * sum[i] / sqrtf((float)count);
+        logits[i] += e->bucket_scale * sum.values[i] / sqrtf((float)sum.count);
     return UT_OK;
 }
 

@@ -8,8 +8,8 @@
 
 enum { FRAME = 320 };
 
-/* The five classes of the nine, as tools/train/voice_data.py adds them up. */
-static const int FIVE_OF_FINE[UT_VOICE_FINE] = {0, 1, 2, 3, 3, 4, 4, 4, 4};
+/* As tools/train/voice_data.py adds them up. */
+const int ut_voice_five_of_fine[UT_VOICE_FINE] = {0, 1, 2, 3, 3, 4, 4, 4, 4};
 
 static double frame_power(const float *pcm, size_t count)
 {
@@ -96,7 +96,7 @@ void ut_voice_classify(const ut_voice_classifier *classifier, const float *voice
     for (int k = 0; k < UT_VOICE_CLASSES; k++)
         p[k] = 0.0f;
     for (int i = 0; i < UT_VOICE_FINE; i++)
-        p[FIVE_OF_FINE[i]] += z[i];
+        p[ut_voice_five_of_fine[i]] += z[i];
     /* The temperature was fitted on the five, after the adding up. */
     for (int k = 0; k < UT_VOICE_CLASSES; k++)
         p[k] = logf(fmaxf(p[k], 1e-20f)) / classifier->temperature[known];

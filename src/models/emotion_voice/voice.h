@@ -23,6 +23,9 @@ enum {
     UT_VOICE_FINE = 9 /* sad happy angry neutral calm fear disgust surprise boredom */
 };
 
+/* Which of the five each of the nine ways of speaking is. */
+extern const int ut_voice_five_of_fine[UT_VOICE_FINE];
+
 /* The factor that brings speech to -26 dBFS: RMS over the 20 ms frames that lie within 30 dB of the
  * loudest one, so that pauses count for nothing. 16 kHz mono; samples that are not finite count as
  * silence; 1 for silence. Whoever hears a window through the Whisper head should scale the window

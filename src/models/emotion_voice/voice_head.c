@@ -99,10 +99,16 @@ size_t ut_voice_head_scratch(const ut_voice_head *head)
     return (size_t)head->layer_count * 2 * (size_t)head->width;
 }
 
-/* Mean and population deviation of each column of x[rows, width]. Two passes: the deviation of a
- * column with a large mean (Whisper has some of 20 and more) keeps its digits. */
-static void statistics(const float *x, int rows, int width, float *mean, float *deviation)
+/* Two passes: the deviation of a column with a large mean (Whisper has some of 20 and more) keeps
+ * its digits. */
+void ut_voice_pool(const float *layer, int width, int t0, int t1, float *out)
 {
+    t0 = t0 < 0 ? 0 : t0 > UT_VOICE_HEAD_FRAMES - 1 ? UT_VOICE_HEAD_FRAMES - 1 : t0;
+    t1 = t1 <= t0 ? t0 + 1 : t1 > UT_VOICE_HEAD_FRAMES ? UT_VOICE_HEAD_FRAMES : t1;
+    const float *x = layer + (size_t)t0 * (size_t)width;
+    const int rows = t1 - t0;
+    float *mean = out;
+    float *deviation = out + width;
     memset(mean, 0, (size_t)width * sizeof *mean);
     memset(deviation, 0, (size_t)width * sizeof *deviation);
     for (int t = 0; t < rows; t++)
@@ -119,12 +125,9 @@ static void statistics(const float *x, int rows, int width, float *mean, float *
 void ut_voice_head_pool(const ut_voice_head *head, const float *const *layers, int t0, int t1,
                         float *voice, float *scratch)
 {
-    t0 = t0 < 0 ? 0 : t0 > UT_VOICE_HEAD_FRAMES - 1 ? UT_VOICE_HEAD_FRAMES - 1 : t0;
-    t1 = t1 <= t0 ? t0 + 1 : t1 > UT_VOICE_HEAD_FRAMES ? UT_VOICE_HEAD_FRAMES : t1;
-    size_t width = (size_t)head->width;
     for (int i = 0; i < head->layer_count; i++)
-        statistics(layers[head->layers[i]] + (size_t)t0 * width, t1 - t0, head->width,
-                   scratch + (size_t)i * 2 * width, scratch + ((size_t)i * 2 + 1) * width);
+        ut_voice_pool(layers[head->layers[i]], head->width, t0, t1,
+                      scratch + (size_t)i * 2 * (size_t)head->width);
     ut_linear(voice, scratch, 1, &head->project, head->bias);
 }
 

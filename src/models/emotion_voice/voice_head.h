@@ -28,6 +28,11 @@ size_t ut_voice_head_layers(const ut_voice_head *head, const int **layers);
 /* Floats of scratch. */
 size_t ut_voice_head_scratch(const ut_voice_head *head);
 
+/* Mean and population deviation of each column of layer[1500, width] over the frames t0 <= t < t1
+ * (cut to 0..1500; at least one frame is taken): out[2, width]. What the head's projection takes,
+ * one layer behind the other. */
+void ut_voice_pool(const float *layer, int width, int t0, int t1, float *out);
+
 /* voice[dim] of the frames t0 <= t < t1 (cut to 0..1500; at least one frame is taken).
  * layers[i]: [1500, d]. */
 void ut_voice_head_pool(const ut_voice_head *head, const float *const *layers, int t0, int t1,
