@@ -56,6 +56,7 @@ typedef struct ut_options {
     const char *text_model; /* "auto", "bundled", a name or a folder */
     const char *vad_model;  /* "auto", "bundled", "silero", "segmentation" */
     const char *speaker_model; /* "auto", "bundled", "resemblyzer" */
+    const char *model;         /* heads that `undertone train` wrote; NULL: the bundled ones */
     const char
         *models_dir;      /* bundled weights; default: beside the program or the installed place */
     const char *language; /* "en"; NULL: detected for each recording */

@@ -81,6 +81,12 @@ static void hear_net(const void *net, const float *voice, const float *baseline,
     ut_voice_net_classify(net, voice, baseline, p);
 }
 
+static void hear_own(const void *classifier, const float *voice, const float *baseline,
+                     float p[UT_EMOTIONS])
+{
+    ut_voice_classify(classifier, voice, baseline, p);
+}
+
 /* Takes the acoustic expert that the document's voice embeddings were made for. */
 static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judge_models *models)
 {
@@ -100,12 +106,25 @@ static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judg
     models->voice_model = e->voice_net_name;
     models->voice_dim = ut_voice_net_dim(e->voice_net);
     models->hear = hear_net;
-    return ut_engine_record(e, c, "voice");
+    if (!e->own.classifier)
+        return ut_engine_record(e, c, "voice");
+    models->acoustic = e->own.classifier;
+    models->hear = hear_own;
+    return ut_conversation_add_model(c, "emotion voice", e->own.name, e->own.sha256);
 }
 
 /* Vectors of one encoder mean nothing to the experts trained on another's. */
 static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_error *err)
 {
+    const char *wanted = e->own.classifier ? e->voice_net_name : e->own.name;
+    for (size_t i = 0; e->own.info.voice.name && i < c->utterance_count; i++) {
+        const ut_embedding *made = &c->utterances[i].voice;
+        if (made->count && strcmp(made->model, wanted) != 0)
+            return ut_fail(err, UT_ERR_USAGE, "analyze",
+                           "the voices in %s were heard by %s, not by the head in %s; transcribe "
+                           "it again with the same --model",
+                           c->id, made->model, e->own.path);
+    }
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_embedding *made = &c->utterances[i].text_embedding;
         if (made->count && strcmp(made->model, e->text_model) != 0)

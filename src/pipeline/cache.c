@@ -45,17 +45,29 @@ unsigned ut_stage_parts(ut_stage stage)
  * other setting of a step's command counts, so that a new one cannot be forgotten. */
 static bool is_neutral(const char *name)
 {
-    static const char *const names[] = {"audio_dir",     "output_dir",
-                                        "ground_truth",  "evaluation_output",
-                                        "predictions",   "asr_model",
-                                        "text_model",    "vad_model",
-                                        "speaker_model", "models_dir",
-                                        "jobs",          "quiet",
-                                        "config",        "no_audio_in_report",
-                                        "no_cache",      "from",
-                                        "only",          "shard",
-                                        "retries",       "llm_budget",
-                                        "llm_price",     "llm_rate"};
+    static const char *const names[] = {"audio_dir",
+                                        "output_dir",
+                                        "ground_truth",
+                                        "evaluation_output",
+                                        "predictions",
+                                        "asr_model",
+                                        "text_model",
+                                        "vad_model",
+                                        "speaker_model",
+                                        "models_dir",
+                                        "model",
+                                        "jobs",
+                                        "quiet",
+                                        "config",
+                                        "no_audio_in_report",
+                                        "no_cache",
+                                        "from",
+                                        "only",
+                                        "shard",
+                                        "retries",
+                                        "llm_budget",
+                                        "llm_price",
+                                        "llm_rate"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -134,8 +146,13 @@ static ut_status hash_models(ut_records *records, const ut_engine *choice, model
 {
     for (size_t i = 0; i < choice->record_count; i++) {
         const ut_model_record *m = &choice->records[i];
-        char *folder = strndup(m->sha256, (size_t)(ut_path_base(m->sha256) - m->sha256));
         hashes[i].model = m;
+        /* The user's heads are one file, among files of any kind. */
+        if (choice->own.path && strcmp(m->sha256, choice->own.path) == 0) {
+            snprintf(hashes[i].sha256, sizeof hashes[i].sha256, "%s", choice->own.sha256);
+            continue;
+        }
+        char *folder = strndup(m->sha256, (size_t)(ut_path_base(m->sha256) - m->sha256));
         ut_status status = folder ? hash_folder(records, folder, hashes[i].sha256, err)
                                   : ut_fail_memory(err, "cache");
         free(folder);

@@ -187,6 +187,46 @@ static ut_status open_speakers(ut_engine *e, ut_error *err)
     return record(e, "speaker", "speaker-small (bundled)", path, err);
 }
 
+/* The user's own heads: which they are, before anything else is opened. */
+static ut_status open_own(ut_engine *e, ut_error *err)
+{
+    char hash[UT_SHA256_HEX];
+    char name[32];
+    if (!e->options.model)
+        return UT_OK;
+    UT_TRY(ut_sha256_file(e->options.model, hash, err));
+    UT_TRY(ut_model_read_info(e->options.model, e->arena, &e->own.info, err));
+    snprintf(name, sizeof name, "trained-%.12s", hash);
+    e->own.name = ut_arena_strdup(e->arena, name);
+    e->own.sha256 = ut_arena_strdup(e->arena, hash);
+    e->own.path = e->options.model;
+    return e->own.name && e->own.sha256 ? UT_OK : ut_fail_memory(err, "engine");
+}
+
+static bool owns_voice(const ut_engine *e)
+{
+    return e->own.info.voice.name != NULL;
+}
+
+/* Whether the user's voice head hears what voice-net says, and no recogniser's encoder. */
+static bool owns_net(const ut_engine *e)
+{
+    return owns_voice(e) && strcmp(e->own.info.voice.name, "voice-net") == 0;
+}
+
+/* The user's head and the encoder `name` that is in use must be of one kind; `remedy` says how. */
+static ut_status check_own(const ut_engine *e, const ut_encoder_id *own, const char *name,
+                           const char *sha256, const char *remedy, ut_error *err)
+{
+    if (sha256 && strcmp(own->sha256, sha256) == 0)
+        return UT_OK;
+    bool same_name = strcmp(own->name, name) == 0;
+    return ut_fail(err, UT_ERR_MISMATCH, "engine",
+                   "%s was trained on %s, but %s%s is in use; give %s %s, or train it again",
+                   e->own.path, own->name, same_name ? "another edition of " : "", name, remedy,
+                   strcmp(own->name, "voice-net") == 0 ? "none" : own->name);
+}
+
 /* Heads come one for each size of Whisper that they were trained on. */
 static const char *const head_sizes[] = {"base.en", "base", "tiny.en", "tiny"};
 
@@ -201,8 +241,11 @@ static ut_status open_heads(ut_engine *e, ut_error *err)
         const char *path = bundled(e, file);
         if (!ut_file_exists(path))
             continue;
-        if (e->planning)
+        if (e->planning) {
+            if (e->own.path)
+                UT_TRY(record(e, "voice heads", e->own.name, e->own.path, err));
             return record(e, "voice heads", "heads", path, err);
+        }
         struct ut_engine_head *head = &e->heads[e->head_count];
         UT_TRY(ut_voice_head_open(path, &head->head, err));
         e->head_count++;
@@ -212,12 +255,21 @@ static ut_status open_heads(ut_engine *e, ut_error *err)
         if (!head->name || !head->sha256)
             return ut_fail_memory(err, "engine");
     }
+    if (!owns_voice(e) || owns_net(e) || e->planning)
+        return UT_OK;
+    struct ut_engine_head *head = &e->heads[e->head_count];
+    UT_TRY(ut_voice_head_open(e->own.path, &head->head, err));
+    head->name = e->own.name;
+    head->sha256 = e->own.sha256;
+    e->head_count++;
     return UT_OK;
 }
 
 /* The head trained on the encoder of a recogniser of this name; NULL where there is none. */
 static const struct ut_engine_head *head_for(const ut_engine *e, const char *recogniser)
 {
+    if (owns_voice(e) && !owns_net(e) && e->head_count)
+        return &e->heads[e->head_count - 1];
     for (size_t i = 0; i < sizeof head_sizes / sizeof *head_sizes; i++) {
         const char *at = strstr(recogniser, head_sizes[i]);
         if (!at || at[strlen(head_sizes[i])])
@@ -261,6 +313,8 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
     const char *name;
     const char *folder;
     UT_TRY(find_recogniser(e, &name, &folder, err));
+    if (!folder && owns_voice(e) && !owns_net(e))
+        return check_own(e, &e->own.info.voice, "no recogniser", NULL, "--asr_model", err);
     if (!folder)
         return UT_OK;
     if (e->planning)
@@ -268,6 +322,9 @@ static ut_status open_recogniser(ut_engine *e, ut_error *err)
     UT_TRY(ut_recognizer_open(folder, &e->recognizer, err));
     const ut_whisper *model = ut_recognizer_model(e->recognizer);
     UT_TRY(record(e, "recognition", name, ut_whisper_path(model), err));
+    if (owns_voice(e))
+        UT_TRY(check_own(e, &e->own.info.voice, name, e->records[e->record_count - 1].sha256,
+                         "--asr_model", err));
     const struct ut_engine_head *head = head_for(e, name);
     if (head && (int)ut_voice_head_width(head->head) == ut_whisper_get_dims(model)->d)
         e->head = head;
@@ -317,7 +374,19 @@ static ut_status open_voice_net(ut_engine *e, ut_error *err)
     e->voice_net_name = "voice-net";
     if (!e->planning)
         UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
-    return record(e, "voice", e->voice_net_name, path, err);
+    UT_TRY(record(e, "voice", e->voice_net_name, path, err));
+    if (!owns_net(e) || e->planning)
+        return UT_OK;
+    UT_TRY(check_own(e, &e->own.info.voice, e->voice_net_name,
+                     e->records[e->record_count - 1].sha256, "--asr_model", err));
+    ut_weights *weights;
+    e->own.classifier = UT_ARENA_NEW(e->arena, ut_voice_classifier, 1);
+    if (!e->own.classifier)
+        return ut_fail_memory(err, "engine");
+    UT_TRY(ut_weights_open(e->own.path, &weights, err));
+    ut_status status = ut_voice_classifier_load(weights, e->own.classifier, err);
+    ut_weights_close(weights);
+    return status;
 }
 
 /* Which encoders make combined embeddings here: the text encoder in use, and what the recogniser
@@ -376,6 +445,13 @@ static ut_status open_emotion(ut_engine *e, ut_error *err)
     const char *expert = e->bert ? "emotion-minilm" : "emotion-static";
     const char *path =
         bundled(e, e->bert ? "text/emotion-minilm.safetensors" : "text/emotion-static.safetensors");
+    if (e->own.info.text.name) {
+        expert = e->own.name;
+        path = e->own.path;
+        if (!e->planning)
+            UT_TRY(check_own(e, &e->own.info.text, e->text_model, e->text_sha256, "--text_model",
+                             err));
+    }
     if (!e->planning)
         UT_TRY(ut_text_expert_open(path, &e->text_expert, err));
     UT_TRY(record(e, "emotion text", expert, path, err));
@@ -431,6 +507,7 @@ static const struct {
     ut_status (*open)(ut_engine *e, ut_error *err);
 } openers[] = {
     {UT_ENGINE_JUDGE, ut_language_model_open}, /* quick, and what is wrong is wrong usage */
+    {UT_ENGINE_ALL, open_own},
     {UT_ENGINE_ALL, open_heads},
     {UT_ENGINE_LISTEN, open_speech},
     {UT_ENGINE_LISTEN, open_speakers},
@@ -462,8 +539,9 @@ static ut_status open_engine(const ut_options *options, unsigned parts, bool pla
     const char **strings[] = {
         &e->options.asr_model,     &e->options.text_model, &e->options.vad_model,
         &e->options.speaker_model, &e->options.language,   &e->options.initial_prompt,
-        &e->options.models_dir,    &e->options.llm,        &e->options.llm_gate,
-        &e->options.llm_budget,    &e->options.llm_price,  &e->options.store};
+        &e->options.model,         &e->options.models_dir, &e->options.llm,
+        &e->options.llm_gate,      &e->options.llm_budget, &e->options.llm_price,
+        &e->options.store};
     const char *fallbacks[sizeof strings / sizeof *strings] = {
         defaults.asr_model, defaults.text_model, defaults.vad_model, defaults.speaker_model};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)

@@ -22,6 +22,7 @@
 #include "speech/diarize.h"
 #include "speech/recognize.h"
 #include "speech/vad.h"
+#include "train/model_file.h"
 #include "undertone.h"
 
 struct ut_engine {
@@ -45,11 +46,19 @@ struct ut_engine {
         const char *name; /* that its voice embeddings carry */
         const char *sha256;
         ut_voice_head *head;
-    } heads[4]; /* every bundled one, since a document tells which it was made with */
+    } heads[5]; /* every bundled one, since a document tells which it was made with, and the
+                   user's */
     size_t head_count;
     const struct ut_engine_head *head; /* the one for this recogniser's encoder, NULL without */
     ut_voice_net *voice_net;
     const char *voice_net_name;
+    struct ut_engine_own {
+        const char *path; /* of options.model; NULL: none, and nothing else is set */
+        const char *name; /* "trained-" and the beginning of its hash */
+        const char *sha256;
+        ut_model_info info;
+        ut_voice_classifier *classifier; /* where its voice head hears voice-net's embeddings */
+    } own;
     ut_examples *examples;
     ut_store *store;     /* the user's knowledge base, belongs to `examples`; NULL: none */
     ut_combined space;   /* of combined embeddings made here */

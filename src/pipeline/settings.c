@@ -33,7 +33,8 @@ enum {
     E = UT_COMMAND_EVALUATE,
     K = UT_COMMAND_KB,
     S = UT_COMMAND_SERVE,
-    Q = UT_COMMAND_REQUEST
+    Q = UT_COMMAND_REQUEST,
+    N = UT_COMMAND_TRAIN
 };
 
 const ut_setting_row ut_setting_rows[] = {
@@ -45,7 +46,15 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(prosody, A, "FILE", "voice measurements of these lines (tab-separated)"),
     TEXT(output, A, "FILE", "where their labels go, line by line"),
     TEXT(predictions, E, "DIR", "folder with results to score"),
-    TEXT(asr_model, R | T | K | S, "NAME",
+    TEXT(train_data_path, N, "PATH", "labelled utterances: a manifest, or a folder"),
+    TEXT(val_data_path, N, "PATH", "others of the same kind, to choose and calibrate by"),
+    TEXT(model_output_path, N, "FILE", "where the model goes (card and curves beside it)"),
+    TEXT(label_map, N, "FILE", "which of the five each label is (CSV or JSON)"),
+    CHOICE(init, N, "random|bundled", "weights to start from (random)"),
+    NUMBER(epochs, N, 0, 1000, "at most so many passes; 0: as many as usually pay (0)"),
+    NUMBER(seed, N, 0, 2147483647, "of all that is random (1)"),
+    TEXT(model, R | T | X | A | K | S, "FILE", "your own heads, written by `undertone train`"),
+    TEXT(asr_model, R | T | K | S | N, "NAME",
          "recogniser: auto, none (voice only), whisper-base ..., or a folder"),
     TEXT(language, R | T | S | Q, "CODE", "spoken language, e.g. en; detected when absent"),
     TEXT(initial_prompt, R | T | S | Q, "TEXT",
@@ -58,10 +67,12 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(max_speakers, R | T | S | Q, 0, 32, "at most so many speakers"),
     CHOICE(channels, R | T | S | Q, "auto|mix|split",
            "two-channel recordings: split is one speaker each"),
-    TEXT(text_model, R | X | A | K | S, "NAME", "text encoder: auto, bundled, minilm, or a folder"),
-    {"modalities", 'm', offsetof(ut_settings, options.modalities), R | A | S | Q, 0, 0, NULL,
+    TEXT(text_model, R | X | A | K | S | N, "NAME",
+         "text encoder: auto, bundled, minilm, or a folder"),
+    {"modalities", 'm', offsetof(ut_settings, options.modalities), R | A | S | Q | N, 0, 0, NULL,
      "LIST", "any of audio,text,context"},
-    TEXT(store, R | A | K | S, "WHERE", "knowledge base: a file, or chroma://host:port/collection"),
+    TEXT(store, R | A | K | S | N, "WHERE",
+         "knowledge base: a file, or chroma://host:port/collection"),
     FLAG(no_retrieval, R | A | S | Q, "labelled examples have no vote"),
     TEXT(llm, R | A | S, "MODEL",
          "ask this language model where unsure (see OPENAI_BASE_URL below)"),
@@ -72,10 +83,10 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(llm_timeout, R | A | S, 0, 3600, "seconds for an answer; 0: 120"),
     FLAG(redact, R | A | S, "mask names, numbers, addresses and cards in what is sent"),
     FLAG(no_audio_in_report, R | A, "keep the recording out of the HTML report"),
-    TEXT(models_dir, R | T | X | A | K | S, "DIR", "bundled weights, if they lie elsewhere"),
-    NUMBER(jobs, R | T | X | A, 0, 256,
+    TEXT(models_dir, R | T | X | A | K | S | N, "DIR", "bundled weights, if they lie elsewhere"),
+    NUMBER(jobs, R | T | X | A | N, 0, 256,
            "recordings worked on at once; 0 takes every processor (1)"),
-    FLAG(no_cache, R | T | X | A, "do everything anew, also what was done before"),
+    FLAG(no_cache, R | T | X | A | N, "do everything anew, also what was done before"),
     CHOICE(from, R, "transcribe|extract|analyze", "do this step and those after it anew"),
     CHOICE(only, R, "transcribe|extract|analyze",
            "do this step alone, on what an earlier run left"),
@@ -98,14 +109,16 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(tls_cert, S, "FILE", "certificate chain (PEM): https"),
     TEXT(tls_key, S, "FILE", "its key (PEM)"),
     TEXT(access_log, S, "FILE", "a line of JSON for each request; -: standard output (none)"),
-    FLAG(quiet, R | T | X | A | E | K | S, "no progress"),
-    TEXT(config, R | T | X | A | E | K | S, "FILE", "settings in YAML, by these names"),
+    FLAG(quiet, R | T | X | A | E | K | S | N, "no progress"),
+    TEXT(config, R | T | X | A | E | K | S | N, "FILE", "settings in YAML, by these names"),
     {0},
 };
 
 void ut_settings_default(ut_settings *settings)
 {
     *settings = (ut_settings){.options = ut_options_default(),
+                              .init = "random",
+                              .seed = 1,
                               .asr_model = "auto",
                               .text_model = "auto",
                               .vad_model = "auto",
@@ -429,6 +442,7 @@ static ut_status check_shard(const ut_settings *settings, ut_error *err)
 ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
 {
     ut_options *o = &settings->options;
+    o->model = settings->model;
     o->asr_model = settings->asr_model;
     o->text_model = settings->text_model;
     o->vad_model = settings->vad_model;

@@ -20,7 +20,8 @@ enum {
     UT_COMMAND_EVALUATE = 16,
     UT_COMMAND_KB = 32,
     UT_COMMAND_SERVE = 64,
-    UT_COMMAND_REQUEST = 128 /* a request to the service, as fields of its form */
+    UT_COMMAND_REQUEST = 128, /* a request to the service, as fields of its form */
+    UT_COMMAND_TRAIN = 256
 };
 
 enum { UT_SETTINGS_MOST = 96 }; /* rows of the table */
@@ -36,6 +37,14 @@ typedef struct ut_settings {
     const char *text;
     const char *prosody;
     const char *output;
+    const char *train_data_path;
+    const char *val_data_path;
+    const char *model_output_path;
+    const char *label_map;
+    const char *init;
+    int epochs;
+    int seed;
+    const char *model;
     const char *asr_model;
     const char *text_model;
     const char *vad_model;
