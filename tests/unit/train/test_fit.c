@@ -98,7 +98,7 @@ static ut_status run(toy *t, const char *checkpoint, const char *fingerprint, in
     for (int i = 0; i < ROWS; i++)
         weights[i] = 1 + i % 3;
     const ut_trainee trainee = {"toy",  t,        &t->p, weights, ROWS, BATCH,
-                                EPOCHS, patience, 0.3f, NULL,    loss, validate};
+                                EPOCHS, patience, 0.3f,  NULL,    loss, validate};
     const ut_fit_options options = {1, checkpoint, fingerprint, &t->stop, watch, t};
     return ut_fit(&trainee, &options, h, err);
 }
