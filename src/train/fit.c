@@ -87,8 +87,8 @@ static bool restore(fitting *f, const ut_weights *w)
         epochs < 1 || epochs > f->t->epochs)
         return false;
     f->h->count = f->h->resumed = (int)epochs;
-    f->h->best = atoi(best);
-    p->step = atol(step);
+    f->h->best = (int)strtol(best, NULL, 10);
+    p->step = strtol(step, NULL, 10);
     return take(w, "values", p->values, p->count) && take(w, "first", p->first, p->count) &&
            take(w, "second", p->second, p->count) && take(w, "best", f->best, p->count) &&
            take(w, "history", &f->h->epochs[0].loss,

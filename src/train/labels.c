@@ -1,6 +1,7 @@
 #include "train/labels.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +82,8 @@ static bool fold(const char *name, char out[UT_LABEL_NAME])
 
 static bool find_built_in(const char *folded, ut_label *label)
 {
-    char spaced[UT_LABEL_NAME + 2] = " ";
-    strcat(strcat(spaced, folded), " ");
+    char spaced[UT_LABEL_NAME + 2];
+    snprintf(spaced, sizeof spaced, " %s ", folded);
     for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++)
         if (strstr(built_in[i].names, spaced)) {
             *label = (ut_label){built_in[i].emotion, built_in[i].ways};
