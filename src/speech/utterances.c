@@ -107,7 +107,7 @@ static void snap(ut_word *words, size_t count)
         int before = words[i - 1].speaker, after = words[i].speaker;
         if (i + 1 < count && words[i + 1].speaker == after && set_off(words, i + 1)) {
             words[i].speaker = before; /* the sentence's last word came too late */
-        } else if (i >= 2 && words[i - 2].speaker == before && set_off(words, i - 1)) {
+        } else if (i == 1 || set_off(words, i - 1)) {
             words[i - 1].speaker = after; /* its first came too early */
         }
     }

@@ -50,6 +50,14 @@ static void a_border_goes_to_the_sentence_end(void **state)
     ut_words_to_speakers(words, 5, turns, 2);
     assert_int_equal(words[2].speaker, 0);
     assert_int_equal(words[3].speaker, 1);
+    /* A first word whose turn was given to the other party, alone. */
+    const ut_turn late[] = {{0, 1.0, 1, 1}, {1.0, 1.4, 0, 0.1f}, {1.4, 3.0, 1, 1}};
+    ut_word first[] = {word("car.", 0.5, 0.9), word("About", 1.2, 1.38), word("how", 1.4, 1.6),
+                       word("many", 1.6, 1.8)};
+    ut_words_to_speakers(first, 4, late, 3);
+    assert_int_equal(first[1].speaker, 1);
+    ut_words_to_speakers(first + 1, 3, late, 3);
+    assert_int_equal(first[1].speaker, 1);
 }
 
 static void utterances_cut(void **state)
