@@ -1,5 +1,6 @@
 /* undertone: the command line. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 #include "cli/commands.h"
 #include "pipeline/settings.h"
 #include "undertone.h"
+
+/* Buffers of this size go back to the system when they are freed. The allocator's own bound grows
+ * with what was freed, so that what a step took would stay resident under the next one's. */
+enum { LARGE = 1 << 20 };
 
 static const struct {
     const char *name;
@@ -64,6 +69,7 @@ int main(int argc, char **argv)
     /* Both become errors of the write at fault, so that no temporary file is left behind. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    mallopt(M_MMAP_THRESHOLD, LARGE);
     if (argc < 2) {
         help(stderr);
         return 2;

@@ -55,7 +55,7 @@ struct ut_whisper_state {
     float *pcm; /* [200 + 480000 + 200] */
     float *mel_scratch;
     float *mel;                           /* [1 + 3000 + 1, mels], rows of zeros around */
-    float *conv;                          /* [1 + 3000 + 1, d] */
+    float *conv;                          /* [1 + 3000 + 1, d], where the keys will be */
     float *layers[UT_WHISPER_LAYERS + 1]; /* [1500, d] */
     float *encoded;                       /* [1500, d] */
     float *q, *k, *v;                     /* [1500, d]; the decoder uses them too */

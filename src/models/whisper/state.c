@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "models/whisper/internal.h"
 
+enum { CONV_ROWS = UT_WHISPER_MELS_FRAMES + 2 };
+
 /* Zeroed memory of the system's: pages that a short window never touches are never taken. */
 static float *buffer(size_t rows, size_t columns, bool *failed)
 {
@@ -28,7 +30,6 @@ ut_status ut_whisper_state_create(const ut_whisper *model, int rows, ut_whisper_
     s->pcm = buffer(UT_WHISPER_SAMPLES + 400, 1, &failed);
     s->mel_scratch = buffer(ut_mel_scratch(model->mel) + 1, 1, &failed);
     s->mel = buffer(UT_WHISPER_MELS_FRAMES + 2, (size_t)dims->mels, &failed);
-    s->conv = buffer(UT_WHISPER_MELS_FRAMES + 2, d, &failed);
     for (int i = 0; i <= dims->encoder_layers; i++)
         s->layers[i] = buffer(UT_WHISPER_FRAMES, d, &failed);
     s->encoded = buffer(UT_WHISPER_FRAMES, d, &failed);
@@ -38,8 +39,10 @@ ut_status ut_whisper_state_create(const ut_whisper *model, int rows, ut_whisper_
     s->hidden = buffer(UT_WHISPER_CONTEXT, 4 * d, &failed);
     s->scores = buffer(UT_WHISPER_CONTEXT, UT_WHISPER_FRAMES, &failed);
     size_t layers = (size_t)dims->decoder_layers;
-    s->cross_k = buffer(layers * UT_WHISPER_FRAMES, d, &failed);
-    s->cross_v = buffer(layers * UT_WHISPER_FRAMES, d, &failed);
+    size_t cross = layers * UT_WHISPER_FRAMES;
+    s->cross_k = buffer(2 * cross > CONV_ROWS ? 2 * cross : CONV_ROWS, d, &failed);
+    s->cross_v = s->cross_k ? s->cross_k + cross * d : NULL;
+    s->conv = s->cross_k; /* the encoder is done with it before the first keys are written */
     s->self_k = buffer(layers * UT_WHISPER_CONTEXT * (size_t)s->slots, d, &failed);
     s->self_v = buffer(layers * UT_WHISPER_CONTEXT * (size_t)s->slots, d, &failed);
     s->x = buffer(UT_WHISPER_CONTEXT, d, &failed);
@@ -61,10 +64,10 @@ void ut_whisper_state_destroy(ut_whisper_state *s)
         return;
     for (int i = 0; i <= UT_WHISPER_LAYERS; i++)
         free(s->layers[i]);
-    float *const buffers[] = {s->pcm,     s->mel_scratch, s->mel,       s->conv,    s->encoded,
-                              s->q,       s->k,           s->v,         s->hidden,  s->scores,
-                              s->cross_k, s->cross_v,     s->self_k,    s->self_v,  s->x,
-                              s->y,       s->z,           s->attention, s->gathered};
+    float *const buffers[] = {s->pcm,       s->mel_scratch, s->mel,    s->encoded, s->q,
+                              s->k,         s->v,           s->hidden, s->scores,  s->cross_k,
+                              s->self_k,    s->self_v,      s->x,      s->y,       s->z,
+                              s->attention, s->gathered};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]);
     free(s);
