@@ -380,6 +380,18 @@ int ut_cli_analyze(int argc, char **argv)
     return step(UT_RUN_ANALYZE, argc, argv);
 }
 
+static int compare(const ut_arguments *a)
+{
+    char *table;
+    ut_error err;
+    if (ut_run_compare(a->positional[0], a->positional[1], a->settings.evaluation_output, &table,
+                       &err) != UT_OK)
+        return failure(&err);
+    fputs(table, stdout);
+    free(table);
+    return 0;
+}
+
 int ut_cli_evaluate(int argc, char **argv)
 {
     ut_error err;
@@ -388,14 +400,19 @@ int ut_cli_evaluate(int argc, char **argv)
     if (!arena)
         return 1;
     static const char line[] = "usage: undertone evaluate --predictions DIR --ground_truth FILE "
-                               "--evaluation_output FILE\n";
+                               "--evaluation_output FILE\n"
+                               "       undertone evaluate --compare A.json B.json "
+                               "[--evaluation_output FILE]\n";
     int code = 0;
     if (ut_arguments_read(argc, argv, UT_COMMAND_EVALUATE, arena, &a, &err) != UT_OK) {
         code = usage(&err);
     } else if (a.help) {
         fputs(line, stdout);
         ut_arguments_help(UT_COMMAND_EVALUATE, stdout);
-    } else if (!a.settings.predictions || !a.settings.ground_truth || a.count) {
+    } else if (a.settings.compare && a.count == 2) {
+        code = compare(&a);
+    } else if (a.settings.compare || !a.settings.predictions || !a.settings.ground_truth ||
+               a.count) {
         fputs(line, stderr);
         code = 2;
     } else {

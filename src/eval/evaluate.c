@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "eval/groups.h"
 
 /* ------------------------------------------------------------------ whose truth is whose */
 
@@ -48,6 +49,34 @@ static double overlap(const ut_truth_entry *entry, const ut_utterance *u)
     double start = u->start > entry->start ? u->start : entry->start;
     double end = u->end < entry->end ? u->end : entry->end;
     return end > start ? end - start : 0;
+}
+
+/* What the groups go by. */
+static ut_status describe(const ut_truth_entry *entry, const ut_conversation *c, ut_arena *arena,
+                          ut_score *score, ut_error *err)
+{
+    double known = 0;
+    double most = 0;
+    double confidence = 0;
+    const char *speaker = entry->speaker;
+    score->seconds = isnan(entry->start) ? 0 : entry->end - entry->start;
+    for (size_t i = 0; i < c->utterance_count; i++) {
+        const ut_utterance *u = &c->utterances[i];
+        double weight = overlap(entry, u);
+        if (isnan(entry->start))
+            score->seconds += u->end - u->start;
+        if (weight > 0 && isfinite(u->text_confidence)) {
+            known += weight;
+            confidence += weight * u->text_confidence;
+        }
+        if (!entry->speaker && weight > most && u->speaker >= 0) {
+            most = weight;
+            speaker = c->speakers[u->speaker];
+        }
+    }
+    score->confidence = known > 0 ? confidence / known : NAN;
+    score->speaker = ut_arena_strdup(arena, speaker);
+    return speaker && !score->speaker ? ut_fail_memory(err, "eval") : UT_OK;
 }
 
 static void score_entry(const ut_truth_entry *entry, const ut_conversation *c, ut_score *score)
@@ -146,6 +175,7 @@ static ut_status score_file(ut_evaluation *e, const ut_truth_file *file, const u
         score->file = e->file_count;
         score->entry = i;
         score_entry(&file->entries[i], c, score);
+        UT_TRY(describe(&file->entries[i], c, e->arena, score, err));
         result->missed += score->predicted < 0;
         result->correct += score->predicted == score->truth;
     }
@@ -223,7 +253,8 @@ static ut_status run(ut_evaluation *e, const ut_truth *truth, const ut_conversat
             "no recording of the ground truth was analysed (it names \"%s\"%s); its keys "
             "must be paths below the audio folder, or file names",
             truth->files[0].name, truth->count > 1 ? " and others" : "");
-    return summarize(e, err);
+    UT_TRY(summarize(e, err));
+    return ut_groups_make(e, err);
 }
 
 ut_status ut_evaluate(const ut_truth *truth, const ut_conversation *const *conversations,

@@ -31,6 +31,10 @@ typedef struct ut_score {
     int predicted;     /* ut_emotion_label, or UT_METRICS_MISSED */
     double start, end; /* of the entry, NAN for the whole file */
     double probabilities[UT_EMOTIONS];
+    const char *speaker; /* as the truth names them, else as the program does where they speak for
+                            most of it; NULL: neither */
+    double seconds;      /* of the entry, or of the utterances in a whole file */
+    double confidence;   /* of the recogniser, mean over the overlapping utterances; NAN: none */
 } ut_score;
 
 typedef struct ut_file_result {
@@ -53,6 +57,8 @@ typedef struct ut_evaluation {
     ut_calibration calibration;
     size_t wer_files;
     ut_wer wer;
+    struct ut_group *groups; /* eval/groups.h */
+    size_t group_count;
     const char **truth_without_conversation;
     size_t truth_without_conversation_count;
     const char **conversations_without_truth; /* their source files */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "eval/evaluate.h"
+#include "eval/groups.h"
 
 /* --------------------------------------------------------------------------------- JSON */
 
@@ -98,14 +98,35 @@ static json_t *scores(const ut_evaluation *e)
                                 ut_json_probability(s->probabilities[k]));
         json_t *predicted =
             missed ? json_null() : json_string(ut_emotion_name((ut_emotion_label)s->predicted));
-        json_array_append_new(array,
-                              json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o}", "file",
-                                        e->files[s->file].name, "entry", size(s->entry), "start",
-                                        ut_json_seconds(s->start), "end", ut_json_seconds(s->end),
-                                        "truth", ut_emotion_name((ut_emotion_label)s->truth),
-                                        "predicted", predicted, "probabilities", probabilities));
+        json_array_append_new(
+            array, json_pack("{s:s, s:o, s:o, s:o, s:s*, s:o, s:o, s:s, s:o, s:o}", "file",
+                             e->files[s->file].name, "entry", size(s->entry), "start",
+                             ut_json_seconds(s->start), "end", ut_json_seconds(s->end), "speaker",
+                             s->speaker, "seconds", ut_json_seconds(s->seconds), "confidence",
+                             ut_json_probability(s->confidence), "truth",
+                             ut_emotion_name((ut_emotion_label)s->truth), "predicted", predicted,
+                             "probabilities", probabilities));
     }
     return array;
+}
+
+static json_t *groups(const ut_evaluation *e)
+{
+    json_t *all = json_object();
+    for (int by = 0; all && by < UT_GROUPINGS; by++) {
+        json_t *array = json_array();
+        for (size_t i = 0; array && i < e->group_count; i++) {
+            const ut_classification *c = &e->groups[i].emotions;
+            if ((int)e->groups[i].by == by)
+                json_array_append_new(
+                    array, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", e->groups[i].name,
+                                     "utterances", size(c->count), "accuracy", metric(c->accuracy),
+                                     "uar", metric(c->uar), "macro_f1", metric(c->macro.f1),
+                                     "weighted_f1", metric(c->weighted.f1)));
+        }
+        json_object_set_new(all, ut_grouping_names[by], array);
+    }
+    return all;
 }
 
 static json_t *names(const char *const *list, size_t count)
@@ -122,13 +143,13 @@ json_t *ut_evaluation_to_json(const ut_evaluation *e)
     json_t *word_error = e->wer_files ? words(&e->wer) : json_null();
     return json_pack(
         "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "format", "undertone-evaluation", "version", 1, "utterances", size(c->count), "correct",
         size(c->correct), "missed", size(e->missed), "extra_predictions", size(e->extra),
         "accuracy", metric(c->accuracy), "uar", metric(c->uar), "macro", average(&c->macro),
         "weighted", average(&c->weighted), "classes", classes(c), "confusion_matrix", confusion(c),
-        "calibration", calibration(&e->calibration), "words", word_error, "files", files(e),
-        "ground_truth_without_conversation",
+        "calibration", calibration(&e->calibration), "groups", groups(e), "words", word_error,
+        "files", files(e), "ground_truth_without_conversation",
         names(e->truth_without_conversation, e->truth_without_conversation_count),
         "conversations_without_ground_truth",
         names(e->conversations_without_truth, e->conversations_without_truth_count), "scores",
@@ -198,6 +219,37 @@ static void matrix(ut_buf *out, const ut_classification *c)
     }
 }
 
+/* Where it does better and worse: groups that can be compared, a handful of each kind. */
+static void group_rows(ut_buf *out, const ut_evaluation *e)
+{
+    enum { SHOWN = 8 };
+    for (int by = 0; by < UT_GROUPINGS; by++) {
+        size_t count = 0;
+        for (size_t i = 0; i < e->group_count; i++)
+            count += (int)e->groups[i].by == by;
+        if (count < 2)
+            continue;
+        ut_buf_addf(out, "\n  by %-15s accuracy  recall                 support\n",
+                    ut_grouping_names[by]);
+        size_t shown = 0;
+        for (size_t i = 0; i < e->group_count && shown < SHOWN; i++) {
+            const ut_classification *c = &e->groups[i].emotions;
+            if ((int)e->groups[i].by != by)
+                continue;
+            size_t start = out->length;
+            ut_buf_addf(out, "    %.14s", e->groups[i].name);
+            pad(out, start, 20);
+            number(out, c->accuracy, 3, 8);
+            number(out, c->uar, 3, 8);
+            number(out, (double)c->count, 0, 24);
+            ut_buf_adds(out, "\n");
+            shown++;
+        }
+        if (count > shown)
+            ut_buf_addf(out, "    and %zu more\n", count - shown);
+    }
+}
+
 static void unmatched(ut_buf *out, const char *what, const char *const *list, size_t count)
 {
     enum { SHOWN = 5 };
@@ -238,6 +290,7 @@ ut_status ut_evaluation_table(const ut_evaluation *e, ut_buf *out)
         ut_buf_addf(out, "  %zu predictions lie where the ground truth has nothing; not scored\n",
                     e->extra);
     matrix(out, c);
+    group_rows(out, e);
     if (e->truth_without_conversation_count || e->conversations_without_truth_count)
         ut_buf_adds(out, "\n");
     unmatched(out, "ground truth without an analysis, not scored", e->truth_without_conversation,

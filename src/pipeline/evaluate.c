@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/limits.h"
+#include "eval/compare.h"
 #include "eval/evaluate.h"
 #include "pipeline/inputs.h"
 #include "pipeline/results.h"
@@ -65,13 +67,20 @@ static ut_status write_figure(const ut_evaluation *e, const ut_figure *figure,
     return status;
 }
 
-static ut_status write_scores(const ut_evaluation *e, const char *output, ut_error *err)
+/* The folder of a file that is to be written. */
+static ut_status make_folder(const char *output, ut_error *err)
 {
     char *folder = strndup(output, (size_t)(ut_path_base(output) - output));
     if (!folder)
         return ut_fail_memory(err, "evaluate");
     ut_status status = *folder ? ut_file_make_dirs(folder, err) : UT_OK;
     free(folder);
+    return status;
+}
+
+static ut_status write_scores(const ut_evaluation *e, const char *output, ut_error *err)
+{
+    ut_status status = make_folder(output, err);
     json_t *json = status == UT_OK ? ut_evaluation_to_json(e) : NULL;
     if (status == UT_OK)
         status = json ? ut_json_save(json, output, err) : ut_fail_memory(err, "evaluate");
@@ -116,5 +125,49 @@ ut_status ut_run_evaluate(const char *predictions, const char *ground_truth, con
     for (size_t i = 0; i < l.count; i++)
         ut_conversation_destroy(l.items[i]);
     free(l.items);
+    return status;
+}
+
+static ut_status read_outcomes(const char *path, ut_arena *arena, ut_outcomes *outcomes,
+                               ut_error *err)
+{
+    char *text;
+    size_t length;
+    UT_TRY(ut_file_read(path, UT_LIMIT_JSON_BYTES, &text, &length, err));
+    ut_status status = ut_outcomes_parse(text, length, path, arena, outcomes, err);
+    free(text);
+    return status;
+}
+
+static ut_status save_comparison(const ut_comparison *c, const char *output, ut_error *err)
+{
+    UT_TRY(make_folder(output, err));
+    json_t *json = ut_comparison_to_json(c);
+    ut_status status = json ? ut_json_save(json, output, err) : ut_fail_memory(err, "evaluate");
+    json_decref(json);
+    return status;
+}
+
+ut_status ut_run_compare(const char *first, const char *second, const char *output, char **table,
+                         ut_error *err)
+{
+    ut_arena *arena = ut_arena_create(0);
+    ut_outcomes outcomes[2];
+    ut_comparison comparison;
+    ut_buf text;
+    ut_buf_init(&text, 0);
+    ut_status status =
+        arena ? read_outcomes(first, arena, &outcomes[0], err) : ut_fail_memory(err, "evaluate");
+    if (status == UT_OK)
+        status = read_outcomes(second, arena, &outcomes[1], err);
+    if (status == UT_OK)
+        status = ut_compare(&outcomes[0], &outcomes[1], first, second, &comparison, err);
+    if (status == UT_OK && output)
+        status = save_comparison(&comparison, output, err);
+    if (status == UT_OK && (ut_comparison_table(&comparison, &text) != UT_OK ||
+                            !(*table = strdup(ut_buf_text(&text)))))
+        status = ut_fail_memory(err, "evaluate");
+    ut_buf_free(&text);
+    ut_arena_destroy(arena);
     return status;
 }

@@ -56,4 +56,9 @@ UT_MUST_CHECK ut_status ut_run_check_truth(const char *ground_truth, ut_error *e
 UT_MUST_CHECK ut_status ut_run_evaluate(const char *predictions, const char *ground_truth,
                                         const char *output, char **table, ut_error *err);
 
+/* Compares two files of scores; writes the comparison to `output` as JSON (NULL: nowhere), and
+ * gives the table for people (free()). */
+UT_MUST_CHECK ut_status ut_run_compare(const char *first, const char *second, const char *output,
+                                       char **table, ut_error *err);
+
 #endif

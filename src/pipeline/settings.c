@@ -46,6 +46,7 @@ const ut_setting_row ut_setting_rows[] = {
     TEXT(prosody, A, "FILE", "voice measurements of these lines (tab-separated)"),
     TEXT(output, A, "FILE", "where their labels go, line by line"),
     TEXT(predictions, E, "DIR", "folder with results to score"),
+    FLAG(compare, E, "compare two files of scores over the same ground truth"),
     TEXT(train_data_path, N, "PATH", "labelled utterances: a manifest, or a folder"),
     TEXT(val_data_path, N, "PATH", "others of the same kind, to choose and calibrate by"),
     TEXT(model_output_path, N, "FILE", "where the model goes (card and curves beside it)"),

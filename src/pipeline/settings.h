@@ -34,6 +34,7 @@ typedef struct ut_settings {
     const char *ground_truth;
     const char *evaluation_output;
     const char *predictions;
+    bool compare;
     const char *text;
     const char *prosody;
     const char *output;

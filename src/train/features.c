@@ -13,7 +13,7 @@
 #include "models/emotion_voice/voice_head.h"
 #include "nn/kernels.h"
 #include "nn/weights.h"
-#include "train/random.h"
+#include "base/random.h"
 
 enum { FRAME = 320 /* samples in an encoder frame */ };
 

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "train/random.h"
+#include "base/random.h"
 
 /* y[m, n] = x[m, k] w[n, k]^T + b[n] */
 void ut_linear_forward(float *y, const float *x, const float *w, const float *b, int m, int n,

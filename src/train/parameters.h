@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "nn/weights.h"
-#include "train/random.h"
+#include "base/random.h"
 
 enum { UT_PARAMETER_BLOCKS = 8 };
 

@@ -8,7 +8,7 @@
 #include "audio/stream.h"
 #include "base/error.h"
 #include "models/emotion_voice/voice.h"
-#include "train/random.h"
+#include "base/random.h"
 
 /* Where a sample comes in the order: groups one after the other. */
 typedef struct place {

@@ -1,11 +1,12 @@
 /* Which prediction scores which truth, who belongs to whom, and what is wrong with a document. */
 #include "ut_test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "eval/evaluate.h"
+#include "eval/groups.h"
 
 static ut_conversation *conversation(const char *id, const char *file, size_t utterances)
 {
@@ -86,6 +87,65 @@ static void scores_by_overlap(void **state)
     ut_buf_free(&table);
     ut_evaluation_free(e);
     ut_truth_free(truth);
+    ut_conversation_destroy(c);
+}
+
+/* By speaker as the truth names them, else as the program does; by length; by the recogniser's
+ * confidence. */
+static void groups(void **state)
+{
+    (void)state;
+    ut_conversation *c = conversation("a", "a.wav", 4);
+    utter(c, 0, 0.5, UT_SAD, 0.9f, "x");
+    utter(c, 1, 2.5, UT_ANGRY, 0.9f, "x");
+    utter(c, 3, 4.2, UT_HAPPY, 0.9f, "x");
+    utter(c, 5, 14, UT_HAPPY, 0.9f, "x");
+    static const float confidence[] = {0.3f, 0.6f, 0.65f, NAN};
+    static const char *speakers[] = {"S0", "S1"};
+    c->speakers = speakers;
+    c->speaker_count = 2;
+    for (int i = 0; i < 4; i++) {
+        c->utterances[i].text_confidence = confidence[i];
+        c->utterances[i].speaker = i % 2;
+    }
+    ut_truth *truth = truth_of(
+        "{\"a.wav\": [{\"start\": 0, \"end\": 0.5, \"emotion\": \"sad\", \"speaker\": \"Ann\"},"
+        "{\"start\": 1, \"end\": 2.5, \"emotion\": \"sad\", \"speaker\": \"Ann\"},"
+        "{\"start\": 3, \"end\": 4.2, \"emotion\": \"happy\"},"
+        "{\"start\": 5, \"end\": 14, \"emotion\": \"happy\"}]}");
+    const ut_conversation *all[] = {c};
+    ut_evaluation *e;
+    assert_int_equal(ut_evaluate(truth, all, 1, &e, NULL), UT_OK);
+    static const struct {
+        ut_grouping by;
+        const char *name;
+        size_t count, correct;
+    } want[] = {{UT_BY_SPEAKER, "Ann", 2, 1},          {UT_BY_SPEAKER, "S0", 1, 1},
+                {UT_BY_SPEAKER, "S1", 1, 1},           {UT_BY_DURATION, "below 1 s", 1, 1},
+                {UT_BY_DURATION, "1-2 s", 2, 1},       {UT_BY_DURATION, "8 s and more", 1, 1},
+                {UT_BY_CONFIDENCE, "below 0.5", 1, 1}, {UT_BY_CONFIDENCE, "0.5-0.7", 2, 1}};
+    assert_int_equal(e->group_count, sizeof want / sizeof *want);
+    for (size_t i = 0; i < e->group_count; i++) {
+        assert_int_equal(e->groups[i].by, want[i].by);
+        assert_string_equal(e->groups[i].name, want[i].name);
+        assert_int_equal(e->groups[i].emotions.count, want[i].count);
+        assert_int_equal(e->groups[i].emotions.correct, want[i].correct);
+    }
+    json_t *json = ut_evaluation_to_json(e);
+    assert_non_null(json);
+    const json_t *speakers_of = json_object_get(json_object_get(json, "groups"), "speaker");
+    assert_int_equal(json_array_size(speakers_of), 3);
+    assert_near(ut_json_number_or(json_array_get(speakers_of, 0), "accuracy", -1), 0.5, 1e-12);
+    json_decref(json);
+    ut_buf table;
+    ut_buf_init(&table, 0);
+    assert_int_equal(ut_evaluation_table(e, &table), UT_OK);
+    assert_non_null(strstr(table.data, "by duration"));
+    assert_non_null(strstr(table.data, "below 0.5"));
+    ut_buf_free(&table);
+    ut_evaluation_free(e);
+    ut_truth_free(truth);
+    c->speakers = NULL;
     ut_conversation_destroy(c);
 }
 
@@ -171,9 +231,8 @@ static void reads_the_sample(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_by_overlap),
-        cmocka_unit_test(finds_partners),
-        cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(scores_by_overlap), cmocka_unit_test(groups),
+        cmocka_unit_test(finds_partners),    cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(reads_the_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

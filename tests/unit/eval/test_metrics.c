@@ -10,8 +10,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/process.h"
 #include "eval/metrics.h"
+#include "reference.h"
 
 static uint32_t state;
 
@@ -33,38 +33,6 @@ static void near_average(const json_t *three, const ut_average *a)
     assert_near(json_number_value(json_array_get(three, 0)), a->precision, 1e-12);
     assert_near(json_number_value(json_array_get(three, 1)), a->recall, 1e-12);
     assert_near(json_number_value(json_array_get(three, 2)), a->f1, 1e-12);
-}
-
-static json_t *ask_sklearn(json_t *labels)
-{
-    char path[] = "/tmp/undertone-metrics-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
-    assert_int_equal(ut_json_save(labels, path, NULL), UT_OK);
-    char *script = strdup(ut_test_source("tests/unit/eval/sklearn_reference.py"));
-    const char *argv[] = {"/usr/bin/python3", "-B", script, path, NULL};
-    ut_process process;
-    ut_error err;
-    ut_buf out;
-    ut_buf_init(&out, 0);
-    int code = -1;
-    if (ut_process_start(&process, argv, (ut_process_limits){0}, &err) == UT_OK) {
-        char block[4096];
-        size_t got = 1;
-        while (got && ut_process_read(&process, block, sizeof block, &got, &err) == UT_OK)
-            ut_buf_add(&out, block, got);
-        ut_process_finish(&process, &code);
-    }
-    free(script);
-    unlink(path);
-    json_t *answer = NULL;
-    if (code == 0)
-        assert_int_equal(ut_json_parse(out.data, out.length, "sklearn", &answer, &err), UT_OK);
-    else
-        print_message("%s\n", process.last_error);
-    ut_buf_free(&out);
-    return answer;
 }
 
 enum { MOST = 500 };
@@ -89,7 +57,7 @@ static void compare_random(size_t n, int classes, int true_classes, int predicte
     }
     json_t *labels = json_pack("{s:i, s:o, s:o, s:o, s:o}", "classes", classes, "truth", t,
                                "predicted", p, "confidence", c, "right", g);
-    json_t *want = ask_sklearn(labels);
+    json_t *want = ut_ask_reference("sklearn_reference.py", labels);
     json_decref(labels);
     if (!want)
         UT_SKIP("comparison with scikit-learn", "python3-sklearn does not run here");

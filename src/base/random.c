@@ -1,4 +1,4 @@
-#include "train/random.h"
+#include "base/random.h"
 
 #include <math.h>
 

@@ -1,9 +1,9 @@
-/* Random numbers of training: the same seed gives the same numbers everywhere.
+/* Random numbers that are not secret: the same seed gives the same numbers everywhere.
  *
- * SplitMix64 (Steele, Lea, Flood 2014). One generator an epoch, seeded by the run's seed and the
- * epoch, so that a resumed training needs no state of it. */
-#ifndef UT_TRAIN_RANDOM_H
-#define UT_TRAIN_RANDOM_H
+ * SplitMix64 (Steele, Lea, Flood 2014). Streams of one seed are independent: training takes one an
+ * epoch, so that a resumed one needs no state of it. */
+#ifndef UT_BASE_RANDOM_H
+#define UT_BASE_RANDOM_H
 
 #include <stddef.h>
 #include <stdint.h>
