@@ -52,30 +52,43 @@ static SNDFILE *open_encoder(int fd, const char **mime)
     return sf_open_fd(fd, SFM_WRITE, &info, SF_FALSE);
 }
 
+static ut_status encode(SNDFILE *file, FILE *out, const float *pcm, size_t frames, size_t most,
+                        const char *path, ut_error *err)
+{
+    struct stat st = {0};
+    if (sf_writef_float(file, pcm, (sf_count_t)frames) != (sf_count_t)frames)
+        return ut_fail(err, UT_ERR_IO, "audio", "%s could not be packed; is there space left?",
+                       path);
+    if (fstat(fileno(out), &st) != 0 || (size_t)st.st_size > most)
+        return ut_fail(err, UT_ERR_LIMIT, "audio", "%s is too long to be packed into a page", path);
+    return UT_OK;
+}
+
 ut_status ut_audio_encode(const char *path, FILE *out, size_t most, const char **mime,
-                          ut_error *err)
+                          ut_peaks *peaks, ut_error *err)
 {
     ut_audio *audio = NULL;
     UT_TRY(ut_audio_open(path, UT_AUDIO_MIX, &audio, err));
     SNDFILE *file = NULL;
     float *pcm = malloc(WINDOW * sizeof *pcm);
     ut_status status = pcm ? UT_OK : ut_fail_memory(err, "audio");
-    if (status == UT_OK && !(file = open_encoder(fileno(out), mime)))
+    if (peaks)
+        *peaks = (ut_peaks){0};
+    if (status == UT_OK && out && !(file = open_encoder(fileno(out), mime)))
         status = ut_fail(err, UT_ERR_UNSUPPORTED, "audio",
                          "%s cannot be packed: libsndfile has neither MP3 nor FLAC", path);
     if (file)
         sf_command(file, SFC_SET_CLIPPING, NULL, SF_TRUE);
     size_t got = WINDOW;
-    struct stat st = {0};
     while (status == UT_OK && got == WINDOW) {
         status = ut_audio_read(audio, pcm, WINDOW, &got, err);
-        if (status == UT_OK && sf_writef_float(file, pcm, (sf_count_t)got) != (sf_count_t)got)
-            status = ut_fail(err, UT_ERR_IO, "audio",
-                             "%s could not be packed; is there space left?", path);
-        if (status == UT_OK && (fstat(fileno(out), &st) != 0 || (size_t)st.st_size > most))
-            status = ut_fail(err, UT_ERR_LIMIT, "audio", "%s is too long to be packed into a page",
-                             path);
+        if (status == UT_OK && peaks)
+            ut_peaks_add(peaks, pcm, got);
+        if (status == UT_OK && file)
+            status = encode(file, out, pcm, got, most, path, err);
     }
+    if (peaks)
+        ut_peaks_end(peaks);
     if (file && sf_close(file) != 0 && status == UT_OK)
         status =
             ut_fail(err, UT_ERR_IO, "audio", "%s could not be packed; is there space left?", path);

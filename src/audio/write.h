@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "audio/peaks.h"
 #include "undertone_status.h"
 
 typedef enum ut_wav_depth { UT_WAV_S16, UT_WAV_F32 } ut_wav_depth;
@@ -18,8 +19,9 @@ UT_MUST_CHECK ut_status ut_wav_write(const char *path, const float *pcm, size_t 
  * browser plays and which comes out the same each time (an Ogg stream carries a random serial
  * number), about 12 MB an hour; FLAC where libsndfile was built without MP3. Into `out`, an empty
  * file that can be read back; UT_ERR_LIMIT beyond `most` bytes. *mime is "audio/mpeg" or
- * "audio/flac", static. */
+ * "audio/flac", static. On the way `peaks`, unless it is NULL, takes the outline of the sound.
+ * Without `out` that is all. */
 UT_MUST_CHECK ut_status ut_audio_encode(const char *path, FILE *out, size_t most, const char **mime,
-                                        ut_error *err);
+                                        ut_peaks *peaks, ut_error *err);
 
 #endif

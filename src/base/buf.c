@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,19 @@ void ut_buf_addf(ut_buf *buf, const char *format, ...)
     vsnprintf(buf->data + buf->length, (size_t)count + 1, format, arguments);
     va_end(arguments);
     buf->length += (size_t)count;
+}
+
+void ut_buf_add_uri(ut_buf *buf, const char *path)
+{
+    for (; *path; path++) {
+        unsigned char b = (unsigned char)*path;
+        bool plain = (b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') ||
+                     strchr("-._~/", b);
+        if (plain)
+            ut_buf_add(buf, path, 1);
+        else
+            ut_buf_addf(buf, "%%%02X", b);
+    }
 }
 
 void ut_buf_add_fixed(ut_buf *buf, double value, int decimals)

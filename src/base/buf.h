@@ -25,6 +25,8 @@ void ut_buf_clear(ut_buf *buf);
 void ut_buf_add(ut_buf *buf, const void *bytes, size_t count);
 void ut_buf_adds(ut_buf *buf, const char *text);
 void ut_buf_addf(ut_buf *buf, const char *format, ...) UT_PRINTF(2, 3);
+/* A path as part of a URI (RFC 3986): other bytes than letters, digits and -._~/ become %XX. */
+void ut_buf_add_uri(ut_buf *buf, const char *path);
 /* `value` with 0 to 9 decimals and always a point, whatever the locale; nothing for NAN, for
  * infinities and beyond +-1e9. */
 void ut_buf_add_fixed(ut_buf *buf, double value, int decimals);

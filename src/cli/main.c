@@ -26,6 +26,7 @@ static const struct {
     {"evaluate", ut_cli_evaluate, "results against ground truth"},
     {"serve", ut_cli_serve, "the analysis over HTTP, and a page to try it"},
     {"train", ut_cli_train, "heads of your own from labelled utterances"},
+    {"report", ut_cli_report, "pages of results: each conversation, all of them, scores"},
     {"kb", ut_cli_kb, "your own labelled utterances: add, label, search"},
     {"models", ut_cli_models, "list, pull, verify, remove models"},
     {"init", ut_cli_init, "keep the records of runs in this folder"},

@@ -67,6 +67,20 @@ static ut_status write_figure(const ut_evaluation *e, const ut_figure *figure,
     return status;
 }
 
+/* The page of the scores, beside them. */
+static ut_status write_page(const json_t *scores, const char *output, ut_error *err)
+{
+    ut_buf path;
+    ut_buf_init(&path, 8192);
+    ut_buf_add(&path, output, strlen(output) - strlen(ut_path_ending(output)));
+    ut_buf_adds(&path, ".html");
+    ut_status status = ut_buf_status(&path);
+    if (status == UT_OK)
+        status = ut_results_write_scores_page(ut_buf_text(&path), scores, err);
+    ut_buf_free(&path);
+    return status;
+}
+
 /* The folder of a file that is to be written. */
 static ut_status make_folder(const char *output, ut_error *err)
 {
@@ -84,6 +98,8 @@ static ut_status write_scores(const ut_evaluation *e, const char *output, ut_err
     json_t *json = status == UT_OK ? ut_evaluation_to_json(e) : NULL;
     if (status == UT_OK)
         status = json ? ut_json_save(json, output, err) : ut_fail_memory(err, "evaluate");
+    if (status == UT_OK)
+        status = write_page(json, output, err);
     json_decref(json);
     for (int i = 0; i < 2 * UT_FIGURE_COUNT && status == UT_OK; i++)
         status =

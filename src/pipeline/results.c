@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "report/collection.h"
 #include "report/exports.h"
 #include "report/html.h"
 
@@ -100,24 +101,48 @@ ut_status ut_results_write_source(ut_results *r, const char *recording, bool *ch
 /* A report that carries its recording stays below what mail and browsers take. */
 enum { AUDIO_MOST = 48 * 1024 * 1024 };
 
-/* Into `page`; the packed recording waits in a nameless file, since it may be large. */
-static ut_status put_report(const ut_results *r, const ut_conversation *c, const char *recording,
+/* Into `page`; the packed recording waits in a nameless file in `folder`, since it may be large. */
+static ut_status put_report(const char *folder, const ut_conversation *c, const char *recording,
                             ut_output *page, ut_error *err)
 {
-    ut_html_audio audio = {0};
+    ut_peaks peaks = {0};
+    ut_html_audio audio = {.peaks = &peaks};
     FILE *sound = NULL;
-    char *folder = ut_results_path(r, "");
-    ut_status status = folder ? UT_OK : ut_fail_memory(err, "results");
-    if (status == UT_OK && recording)
-        status = ut_file_scratch(folder, &sound, err);
+    ut_status status = recording ? ut_file_scratch(folder, &sound, err) : UT_OK;
     /* A recording too long to embed leaves a page that offers to open it from disk. */
-    if (sound && ut_audio_encode(recording, sound, AUDIO_MOST, &audio.mime, NULL) == UT_OK)
+    if (sound && ut_audio_encode(recording, sound, AUDIO_MOST, &audio.mime, &peaks, NULL) == UT_OK)
         audio.file = sound;
     if (status == UT_OK)
         status = ut_report_html(c, &audio, (ut_sink){ut_output_put, page}, err);
     if (sound)
         fclose(sound);
+    return status;
+}
+
+ut_status ut_results_write_page(const char *path, const ut_conversation *c, const char *recording,
+                                ut_error *err)
+{
+    ut_output *page = NULL;
+    char *folder = strndup(path, (size_t)(ut_path_base(path) - path));
+    ut_status status = folder ? ut_output_open(path, &page, err) : ut_fail_memory(err, "results");
+    if (status == UT_OK)
+        status = put_report(*folder ? folder : ".", c, recording, page, err);
     free(folder);
+    if (status == UT_OK)
+        return ut_output_commit(page, err);
+    ut_output_discard(page);
+    return status;
+}
+
+ut_status ut_results_write_scores_page(const char *path, const json_t *scores, ut_error *err)
+{
+    ut_output *page = NULL;
+    UT_TRY(ut_output_open(path, &page, err));
+    ut_status status =
+        ut_report_evaluation(scores, "Evaluation", (ut_sink){ut_output_put, page}, err);
+    if (status == UT_OK)
+        return ut_output_commit(page, err);
+    ut_output_discard(page);
     return status;
 }
 
@@ -125,15 +150,9 @@ static ut_status write_report(ut_results *r, const ut_conversation *c, const cha
                               ut_error *err)
 {
     char hex[UT_SHA256_HEX];
-    ut_output *page = NULL;
     char *path = ut_results_path(r, "report.html");
-    ut_status status = path ? ut_output_open(path, &page, err) : ut_fail_memory(err, "results");
-    if (status == UT_OK)
-        status = put_report(r, c, recording, page, err);
-    if (status == UT_OK)
-        status = ut_output_commit(page, err);
-    else
-        ut_output_discard(page);
+    ut_status status =
+        path ? ut_results_write_page(path, c, recording, err) : ut_fail_memory(err, "results");
     if (status == UT_OK)
         status = ut_sha256_file(path, hex, err);
     free(path);

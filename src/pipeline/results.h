@@ -35,6 +35,13 @@ UT_MUST_CHECK ut_status ut_results_write_source(ut_results *r, const char *recor
 UT_MUST_CHECK ut_status ut_results_write_exports(ut_results *r, const ut_conversation *c,
                                                  const char *recording, ut_error *err);
 
+/* Pages, whole or absent: a conversation's, with the recording unless it is NULL, and that of the
+ * scores of an evaluation. */
+UT_MUST_CHECK ut_status ut_results_write_page(const char *path, const ut_conversation *c,
+                                              const char *recording, ut_error *err);
+UT_MUST_CHECK ut_status ut_results_write_scores_page(const char *path, const json_t *scores,
+                                                     ut_error *err);
+
 /* Reads a conversation.json. */
 UT_MUST_CHECK ut_status ut_results_read(const char *path, ut_conversation **c, ut_error *err);
 

@@ -206,19 +206,6 @@ static void xml(ut_buf *out, const char *text)
     }
 }
 
-static void uri(ut_buf *out, const char *path)
-{
-    for (; *path; path++) {
-        unsigned char b = (unsigned char)*path;
-        bool plain = (b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') ||
-                     strchr("-._~/", b);
-        if (plain)
-            ut_buf_add(out, path, 1);
-        else
-            ut_buf_addf(out, "%%%02X", b);
-    }
-}
-
 static int by_value(const void *a, const void *b)
 {
     long long x = *(const long long *)a, y = *(const long long *)b;
@@ -311,10 +298,10 @@ static void elan_head(ut_buf *out, const ut_conversation *c)
                      "xsi:noNamespaceSchemaLocation=\"http://www.mpi.nl/tools/elan/EAFv3.0.xsd\">\n"
                      "    <HEADER MEDIA_FILE=\"\" TIME_UNITS=\"milliseconds\">\n"
                      "        <MEDIA_DESCRIPTOR MEDIA_URL=\"");
-    uri(out, name);
+    ut_buf_add_uri(out, name);
     ut_buf_addf(out, "\" MIME_TYPE=\"%s\" RELATIVE_MEDIA_URL=\"./",
                 wav ? "audio/x-wav" : "unknown");
-    uri(out, name);
+    ut_buf_add_uri(out, name);
     ut_buf_adds(out, "\"/>\n    </HEADER>\n");
 }
 

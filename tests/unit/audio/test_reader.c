@@ -476,10 +476,10 @@ static void packed_recordings_play_back(void **state)
     const char *mime;
     write_tones(ut_test_in_folder("pack.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2, 5);
     FILE *out = scratch(), *again = scratch();
-    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), out, 1 << 20, &mime, NULL),
-                     UT_OK);
-    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), again, 1 << 20, &mime, NULL),
-                     UT_OK);
+    assert_int_equal(
+        ut_audio_encode(ut_test_in_folder("pack.wav"), out, 1 << 20, &mime, NULL, NULL), UT_OK);
+    assert_int_equal(
+        ut_audio_encode(ut_test_in_folder("pack.wav"), again, 1 << 20, &mime, NULL, NULL), UT_OK);
     size_t length = bytes_of(out, first, sizeof first);
     assert_int_equal(bytes_of(again, second, sizeof second), length);
     assert_memory_equal(first, second, length);
@@ -492,10 +492,29 @@ static void packed_recordings_play_back(void **state)
     free(pcm);
     fclose(again);
     again = scratch();
-    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), again, 1000, &mime, NULL),
+    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), again, 1000, &mime, NULL, NULL),
                      UT_ERR_LIMIT);
     fclose(again);
     fclose(out);
+    ut_peaks peaks; /* without packing; more samples than parts, so that they were joined */
+    assert_int_equal(ut_audio_encode(ut_test_in_folder("pack.wav"), NULL, 0, NULL, &peaks, NULL),
+                     UT_OK);
+    assert_in_range(peaks.count, 500 - 2, 500 + 2);
+    assert_int_equal(peaks.width, 160);
+    for (size_t i = 5; i < 490; i++)
+        assert_near(peaks.values[i], 0.48, 0.05);
+    float ramp[1000];
+    ut_peaks long_one = {0};
+    for (int k = 0; k < 3000; k++) {
+        for (int i = 0; i < 1000; i++)
+            ramp[i] = (float)k / 3000 * (i % 2 ? 1.0f : -1.0f);
+        ut_peaks_add(&long_one, ramp, 1000);
+    }
+    ut_peaks_end(&long_one);
+    assert_in_range(long_one.count, UT_PEAKS_MOST / 2, UT_PEAKS_MOST);
+    assert_int_equal(long_one.count, (3000000 + long_one.width - 1) / long_one.width);
+    for (size_t i = 0; i < long_one.count; i++)
+        assert_near(long_one.values[i], (double)i / (double)long_one.count, 0.002);
 }
 
 int main(void)
