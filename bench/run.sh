@@ -2,7 +2,8 @@
 # What the README says of speed and accuracy, measured here and now: `make bench`, or bench/run.sh.
 #   1. matrix products beside the machine's peak (one thread, CPU time)
 #   2. `undertone transcribe` on the sample in data/raw, with every installed recogniser
-#   3. diarization error, word error rate and memory, where the data is: bench/diarization.py, wer.py, memory.py
+#   3. what recording and caching cost, and how runs grow: bench/orchestration.py
+#   4. diarization error, word error rate and memory, where the data is: bench/diarization.py, wer.py, memory.py
 # Run it on a quiet machine. PYTHON names the interpreter that has openai-whisper (for wer.py); DATA the data's folder.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -79,6 +80,9 @@ else
         step "$python" bench/wer.py --asr_model "$model" --data "$data/asr/librispeech_test_other_10spk"
     done
 fi
+
+title "runs: overhead, growth, two jobs, cache"
+step "$python" bench/orchestration.py --sample
 
 title "memory, 10 minutes against 2 hours"
 if [ -d "$data/asr/librispeech_train_clean_3spk" ]; then
