@@ -83,11 +83,16 @@ void ut_arguments_help(unsigned command, FILE *out)
             continue;
         char flag[96];
         snprintf(flag, sizeof flag, "--%s %s", row->name, row->placeholder);
-        fprintf(out, "  %-34s %s\n", flag, row->help);
+        if (strlen(flag) > 34)
+            fprintf(out, "  %s\n  %-34s %s\n", flag, "", row->help);
+        else
+            fprintf(out, "  %-34s %s\n", flag, row->help);
     }
     fputs("  --help                             this text\n"
           "\nA setting also comes from UNDERTONE_<NAME> in the environment or from --config FILE;\n"
-          "a flag wins over the environment, and that over the file.\n",
+          "a flag wins over the environment, and that over the file. A file .env in the working\n"
+          "folder adds to the environment: these names, OPENAI_API_KEY, HF_TOKEN ... `undertone\n"
+          "config show` tells which value came from where.\n",
           out);
     if (ut_settings_find("llm", 3)->commands & command)
         fputs("\nLanguage model: any endpoint that speaks OpenAI's chat completions; its address\n"

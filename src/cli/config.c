@@ -85,8 +85,11 @@ static int schema(int argc, char **argv)
 int ut_cli_config(int argc, char **argv)
 {
     static const ut_subcommand table[] = {
-        {"show", show, "undertone config show [the options of `undertone run`]"},
-        {"schema", schema, "undertone config schema"},
+        {"show", show,
+         "undertone config show [the options of `undertone run`]   every value, and where it is "
+         "from"},
+        {"schema", schema,
+         "undertone config schema   what a --config file may hold, as JSON Schema"},
         {0}};
     return ut_subcommands_run(table, argc, argv);
 }

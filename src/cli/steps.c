@@ -26,9 +26,14 @@ static const struct {
     const char *about;
     unsigned command;
 } texts[] = {
-    [UT_RUN_TRANSCRIBE] = {"undertone transcribe IN... --output_dir DIR",
-                           "Finds speech, speakers and words. IN: recordings, or folders of them.",
-                           UT_COMMAND_TRANSCRIBE},
+    [UT_RUN_TRANSCRIBE] =
+        {"undertone transcribe IN... --output_dir DIR",
+         "Finds speech, speakers and words. IN: recordings, or folders of them.\n"
+         "WAV, FLAC, Ogg, Opus, MP3; anything else that the ffmpeg program reads.\n\n"
+         "  undertone transcribe calls/ --output_dir words/\n"
+         "  undertone extract words/ --audio_dir calls/ --output_dir heard/\n"
+         "  undertone analyze heard/ --output_dir results/",
+         UT_COMMAND_TRANSCRIBE},
     [UT_RUN_EXTRACT] =
         {"undertone extract IN... --output_dir DIR",
          "Measures the voice and embeds the words of each utterance. IN: folders with\n"
@@ -47,7 +52,12 @@ static const struct {
         {"undertone run --audio_dir DIR --output_dir DIR\n"
          "                     [--ground_truth FILE --evaluation_output FILE]",
          "Every step: recordings to explained emotions. Each recording gets a folder in\n"
-         "the results: conversation.json, report.html, subtitles, tables.",
+         "the results: conversation.json, report.html, subtitles, tables.\n\n"
+         "  undertone run --audio_dir calls/ --output_dir results/\n"
+         "  undertone run --audio_dir call.wav --output_dir results/ --num_speakers 2\n"
+         "  undertone run --audio_dir calls/ --output_dir results/ --asr_model none   # voice "
+         "alone\n"
+         "  undertone run --audio_dir calls/ --output_dir results/ --jobs 4 --only transcribe",
          UT_COMMAND_RUN},
 };
 
@@ -408,6 +418,14 @@ int ut_cli_evaluate(int argc, char **argv)
         code = usage(&err);
     } else if (a.help) {
         fputs(line, stdout);
+        fputs(
+            "\nScores results against what people say they heard, and draws the confusion matrix\n"
+            "and the reliability. The truth is JSON; times may be left out where one label holds\n"
+            "for a whole recording, text where the words are not scored:\n\n"
+            "  {\"call.wav\": [{\"start\": 0.6, \"end\": 3.9, \"speaker\": \"agent\",\n"
+            "                 \"emotion\": \"neutral\", \"text\": \"Good afternoon.\"}]}\n\n"
+            "Emotions: sad, happy, angry, neutral, non-neutral.\n",
+            stdout);
         ut_arguments_help(UT_COMMAND_EVALUATE, stdout);
     } else if (a.settings.compare && a.count == 2) {
         code = compare(&a);
