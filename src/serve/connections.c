@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@ typedef struct connection {
     double since;
     uint64_t heard; /* bytes that had come when it began to wait for a request */
     ut_call *call;  /* NULL while there is none */
+    bool was_gone;  /* at the last check */
 } connection;
 
 struct ut_connections {
@@ -122,6 +124,7 @@ void ut_connection_is(ut_call *call, ut_activity activity)
     pthread_mutex_lock(&all->lock);
     c->activity = activity;
     c->since = ut_clock_wall();
+    c->was_gone = false;
     c->call = activity == UT_ACTIVITY_HEAD ? NULL : call;
     if (activity == UT_ACTIVITY_HEAD)
         c->heard = bytes_heard(c->socket);
@@ -162,6 +165,16 @@ static bool is_gone(int socket)
     return poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 
+/* The other side has closed, and all that it sent was read. libmicrohttpd may not hear of it while
+ * a request is not whole: it waits for the next edge, and the end came with the last bytes. */
+static bool is_over(connection *c)
+{
+    int unread = 0;
+    bool was = c->was_gone;
+    c->was_gone = is_gone(c->socket) && ioctl(c->socket, FIONREAD, &unread) == 0 && !unread;
+    return was && c->was_gone;
+}
+
 static void check_one(ut_connections *all, connection *c, double now)
 {
     double passed = now - c->since;
@@ -169,9 +182,9 @@ static void check_one(ut_connections *all, connection *c, double now)
     ut_fault slow = {0};
     switch (c->activity) {
     case UT_ACTIVITY_HEAD:
-        if (passed < patience)
+        if (passed < patience && !is_over(c))
             return;
-        if (bytes_heard(c->socket) == c->heard) {
+        if (c->was_gone || bytes_heard(c->socket) == c->heard) {
             (void)shutdown(c->socket, SHUT_RDWR);
             return;
         }
@@ -180,6 +193,10 @@ static void check_one(ut_connections *all, connection *c, double now)
         refuse(all->server, c->socket, &slow);
         return;
     case UT_ACTIVITY_BODY:
+        if (c->call->received < c->call->declared && is_over(c)) {
+            (void)shutdown(c->socket, SHUT_RDWR);
+            return;
+        }
         if (passed < patience || (double)c->call->received >= passed * SLOWEST)
             return;
         ut_fault_set(&slow, 408, "too_slow", "send it over a faster line, or smaller",

@@ -18,7 +18,7 @@ enum {
 };
 
 /* The context is the largest: 50 turns, escaped. */
-#define FIELD_BYTES ((size_t)UT_HISTORY_TURNS * (UT_HISTORY_TEXT + UT_HISTORY_NAME) * 2)
+#define FIELD_BYTES ((size_t)UT_HISTORY_TURNS * (UT_HISTORY_TEXT + UT_HISTORY_NAME) * 6)
 
 typedef struct field {
     char name[FIELD_NAME];
@@ -36,6 +36,8 @@ struct ut_form {
     field fields[PARTS];
     size_t count;
     bool in_file; /* the part being read */
+    bool untold;  /* it was announced without any bytes */
+    char announced[FIELD_NAME];
 };
 
 /* The last part of what a client calls its file, fit to be shown; never a path of ours. */
@@ -151,8 +153,12 @@ static enum MHD_Result on_data(void *context, enum MHD_ValueKind kind, const cha
     (void)content_type;
     if (form->call->fault.status)
         return MHD_NO;
-    if (offset == 0 && !begin_part(form, key, file_name, transfer_encoding))
+    /* A part may be told of before its first bytes are. */
+    bool same = form->untold && key && strncmp(form->announced, key, FIELD_NAME - 1) == 0;
+    if (offset == 0 && !same && !begin_part(form, key, file_name, transfer_encoding))
         return MHD_NO;
+    form->untold = offset == 0 && size == 0 && !same;
+    snprintf(form->announced, sizeof form->announced, "%s", key ? key : "");
     return size == 0 || put(form, data, size) ? MHD_YES : MHD_NO;
 }
 

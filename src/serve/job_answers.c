@@ -176,11 +176,13 @@ static const char *type_of(const char *ending)
     return "text/plain; charset=utf-8";
 }
 
+/* By what stands behind the first point of its name: "srt", "TextGrid", "audacity". */
 static const ut_export *find_export(const char *format)
 {
     for (size_t i = 0; i < UT_EXPORT_COUNT; i++) {
-        const char *ending = strrchr(ut_exports[i].name, '.');
-        if (ending && strcasecmp(ending + 1, format) == 0)
+        const char *ending = strchr(ut_exports[i].name, '.') + 1;
+        size_t n = strcspn(ending, ".");
+        if (strlen(format) == n && strncasecmp(ending, format, n) == 0)
             return &ut_exports[i];
     }
     return NULL;

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -246,13 +245,12 @@ ut_status ut_jobs_create(const ut_jobs_options *options, ut_jobs **jobs, ut_erro
     return UT_OK;
 }
 
-void ut_jobs_drain(ut_jobs *jobs, const volatile int *hurry, double seconds)
+void ut_jobs_drain(ut_jobs *jobs, const volatile sig_atomic_t *hurry)
 {
-    double until = ut_clock_wall() + seconds;
     bool waiting = true;
     pthread_mutex_lock(&jobs->lock);
     while (jobs->queued || jobs->running) {
-        if (waiting && (ut_clock_wall() > until || *hurry > 1)) {
+        if (waiting && *hurry > 1) {
             waiting = false;
             for (ut_job *j = jobs->all, *next; j; j = next) {
                 next = j->next;

@@ -6,6 +6,7 @@
 #ifndef UT_SERVE_JOBS_H
 #define UT_SERVE_JOBS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,8 +54,8 @@ typedef struct ut_jobs_options {
 
 UT_MUST_CHECK ut_status ut_jobs_create(const ut_jobs_options *options, ut_jobs **jobs,
                                        ut_error *err);
-/* Waits for what was taken, at most `seconds`; then cancels what is left and waits for that. */
-void ut_jobs_drain(ut_jobs *jobs, const volatile int *hurry, double seconds);
+/* Waits for what was taken; cancels it when *hurry gets above 1. */
+void ut_jobs_drain(ut_jobs *jobs, const volatile sig_atomic_t *hurry);
 /* Ends the workers. Every reference must be given back before. NULL is fine. */
 void ut_jobs_destroy(ut_jobs *jobs);
 

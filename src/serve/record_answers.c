@@ -52,6 +52,15 @@ static void respond_rows(ut_call *call, ut_status status, const ut_error *err, j
     record_fault(call, err);
 }
 
+static json_t *newest_first(json_t *rows)
+{
+    json_t *turned = json_array();
+    for (size_t i = json_array_size(rows); i-- > 0;)
+        json_array_append(turned, json_array_get(rows, i));
+    json_decref(rows);
+    return turned;
+}
+
 void ut_answer_runs(ut_call *call)
 {
     ut_error err;
@@ -61,7 +70,8 @@ void ut_answer_runs(ut_call *call)
         return;
     ut_status status = ut_records_runs(records, &runs, &err);
     ut_records_close(records);
-    respond_rows(call, status, &err, status == UT_OK ? json_pack("{s:o}", "runs", runs) : NULL);
+    respond_rows(call, status, &err,
+                 status == UT_OK ? json_pack("{s:o}", "runs", newest_first(runs)) : NULL);
 }
 
 static ut_status read_run(ut_records *records, const char *id, json_t **run, json_t **steps,

@@ -21,8 +21,7 @@ enum {
     CONNECTIONS = 4096,
     CONNECTION_BYTES = 48 * 1024, /* of memory, for headers and what is being read */
     JSON_BYTES = 1024 * 1024,
-    HEARTBEAT = 15, /* seconds between signs of life in a stream */
-    DRAIN = 60      /* seconds that what was taken may take when stopping */
+    HEARTBEAT = 15 /* seconds between signs of life in a stream */
 };
 /* Bodies of refused requests are read and passed over, so that the client hears why; not longer
  * ones. */
@@ -310,8 +309,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         call = *of_request = create_call(context, connection);
         if (!call)
             return MHD_NO;
-        ut_connection_is(call, UT_ACTIVITY_BODY);
         begin(call, path, method);
+        ut_connection_is(call, UT_ACTIVITY_BODY);
         /* Who waits to be told to go on, or has too much to say, hears it at once. */
         bool refused = call->fault.status || call->response;
         if (refused && (header(call, MHD_HTTP_HEADER_EXPECT) ||
@@ -559,7 +558,9 @@ static void drain(ut_server *server, struct MHD_Daemon *daemon, const volatile s
         ut_log(UT_LOG_INFO, "stopping when %d analyses are done; again to stop at once",
                stats.running + stats.queued);
     MHD_socket fd = MHD_quiesce_daemon(daemon);
-    ut_jobs_drain(server->jobs, stop, DRAIN);
+    if (fd != MHD_INVALID_SOCKET)
+        (void)shutdown(fd, SHUT_RDWR); /* who comes now is refused, not kept waiting */
+    ut_jobs_drain(server->jobs, stop);
     /* The last answers leave. */
     for (int i = 0; i < 100 && *stop < 2 && ut_connections_count(server->connections); i++) {
         ut_connections_hang_up(server->connections);
