@@ -375,8 +375,8 @@ static ut_status work(training *t, ut_buf *summary, ut_error *err)
     snprintf(text, sizeof text, "%s.text.state", t->s->model_output_path);
     UT_TRY(ut_train_check_output(t->s->model_output_path, err));
     UT_TRY(load_data(t, err));
-    UT_TRY(measure_data(t, err));
     UT_TRY(open_encoders(t, err));
+    UT_TRY(measure_data(t, err));
     UT_TRY(take_features(t, err));
     UT_TRY(train_heads(t, voice, text, err));
     UT_TRY(write_all(t, summary, err));

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "report/curves.h"
+#include "train/weighting.h"
 
 ut_status ut_train_cache_folder(char **folder, ut_error *err)
 {
@@ -38,51 +40,230 @@ ut_status ut_train_check_output(const char *path, ut_error *err)
     return status;
 }
 
+/* --- what is said of it ----------------------------------------------------------------------- */
+
 static void percent(ut_buf *out, double value)
 {
     ut_buf_add_fixed(out, value * 100, 1);
 }
 
-static void add_scores(ut_buf *out, const ut_train_outcome *o)
+static void score_line(ut_buf *out, const char *who, const ut_classification *c, double ece)
 {
-    static const char *const who[] = {"voice, unknown speaker", "voice, known speaker"};
-    for (int known = 0; o->voice && known < 2; known++) {
-        ut_buf_addf(out, "%s%s: mean recall ", known ? "; " : "", who[known]);
-        percent(out, o->voice->scores[known].uar);
-        ut_buf_addf(out, " %%, accuracy ");
-        percent(out, o->voice->scores[known].accuracy);
-        ut_buf_addf(out, " %%, calibration error ");
-        ut_buf_add_fixed(out, o->voice->ece[known], 3);
+    ut_buf_addf(out, "%s: mean recall ", who);
+    percent(out, c->uar);
+    ut_buf_adds(out, " %, accuracy ");
+    percent(out, c->accuracy);
+    ut_buf_adds(out, " %, weighted F1 ");
+    percent(out, c->weighted.f1);
+    ut_buf_adds(out, " %, calibration error ");
+    ut_buf_add_fixed(out, ece, 3);
+    ut_buf_adds(out, "\n");
+}
+
+static void score_lines(ut_buf *out, const ut_train_outcome *o)
+{
+    if (o->voice) {
+        score_line(out, "voice, unknown speaker", &o->voice->scores[0], o->voice->ece[0]);
+        score_line(out, "voice, known speaker", &o->voice->scores[1], o->voice->ece[1]);
     }
-    if (o->text) {
-        ut_buf_addf(out, "%stext: mean recall ", o->voice ? "; " : "");
-        percent(out, o->text->scores.uar);
-        ut_buf_addf(out, " %%, accuracy ");
-        percent(out, o->text->scores.accuracy);
-        ut_buf_addf(out, " %%, weighted F1 ");
-        percent(out, o->text->scores.weighted.f1);
-        ut_buf_addf(out, " %%, calibration error ");
-        ut_buf_add_fixed(out, o->text->ece, 3);
+    if (o->text)
+        score_line(out, "text", &o->text->scores, o->text->ece);
+}
+
+static size_t speakers_of(const ut_dataset *d)
+{
+    size_t *samples = calloc(d->count + 1, sizeof *samples);
+    size_t *numbers = calloc(d->count + 1, sizeof *numbers);
+    size_t count = 0;
+    size_t named = 0;
+    for (size_t i = 0; samples && i < d->count; i++)
+        if (d->samples[i].speaker)
+            samples[named++] = i;
+    if (!samples || !numbers ||
+        ut_number_speakers(d, samples, named, numbers, &count, NULL) != UT_OK)
+        count = 0;
+    free(samples);
+    free(numbers);
+    return count;
+}
+
+static void data_line(ut_buf *out, const ut_dataset *d)
+{
+    size_t counts[UT_EMOTIONS];
+    ut_dataset_count(d, counts);
+    ut_buf_addf(out, "%zu utterances", d->count);
+    size_t speakers = speakers_of(d);
+    if (speakers)
+        ut_buf_addf(out, " of %zu speakers", speakers);
+    for (int k = 0; k < UT_EMOTIONS; k++)
+        ut_buf_addf(out, "%s%zu %s", k ? ", " : ": ", counts[k],
+                    ut_emotion_name((ut_emotion_label)k));
+}
+
+static void licence_line(ut_buf *out, const ut_train_outcome *o)
+{
+    const char *named = o->train->licences;
+    ut_buf_addf(out, "that of the data: %s",
+                *named ? named : "the manifests name none; ask who gave you the recordings");
+}
+
+static void confusion(ut_buf *out, const char *title, const ut_classification *c)
+{
+    ut_buf_addf(out, "\n%s, utterances:\n\n| true \\ judged |", title);
+    for (int k = 0; k < UT_EMOTIONS; k++)
+        ut_buf_addf(out, " %s |", ut_emotion_name((ut_emotion_label)k));
+    ut_buf_adds(out, "\n|---|---|---|---|---|---|\n");
+    for (int i = 0; i < UT_EMOTIONS; i++) {
+        ut_buf_addf(out, "| %s |", ut_emotion_name((ut_emotion_label)i));
+        for (int j = 0; j < UT_EMOTIONS; j++)
+            ut_buf_addf(out, " %zu |", c->confusion[i][j]);
+        ut_buf_adds(out, "\n");
     }
 }
 
-ut_status ut_train_write(const ut_train_outcome *o, ut_buf *summary, ut_error *err)
+static void head_line(ut_buf *out, const char *what, const ut_encoder_id *encoder,
+                      const ut_history *h)
 {
+    ut_buf_addf(out, "- **%s**, on the frozen encoder %s (sha-256 %.12s): epoch %d of %d.\n", what,
+                encoder->name, encoder->sha256, h->best + 1, h->count);
+}
+
+static void make_card(ut_buf *out, const ut_train_outcome *o, const char *figure)
+{
+    const ut_settings *s = o->settings;
+    ut_buf_addf(out,
+                "# %s\n\nEmotion heads that `undertone train` wrote; `undertone run --model %s` "
+                "judges with them.\n\n",
+                ut_path_base(s->model_output_path), s->model_output_path);
+    if (o->voice)
+        head_line(out, "Voice", &o->info->voice, &o->voice->history);
+    if (o->text)
+        head_line(out, "Words", &o->info->text, &o->text->history);
+    ut_buf_addf(out, "- **Trained on** %s: ", s->train_data_path);
+    data_line(out, o->train);
+    ut_buf_addf(out, ".\n- **Chosen and calibrated on** %s: ", s->val_data_path);
+    data_line(out, o->validation);
+    ut_buf_adds(out, ".\n- **Licence**: ");
+    licence_line(out, o);
+    ut_buf_addf(out,
+                ".\n- **Recipe**: `undertone train --train_data_path %s --val_data_path %s "
+                "--model_output_path %s --seed %d`%s.\n\n## Scores\n\nOn the set that it was "
+                "chosen by; on others expect a little less.\n\n",
+                s->train_data_path, s->val_data_path, s->model_output_path, s->seed,
+                strcmp(s->init, "bundled") == 0 ? " and `--init bundled`" : "");
     ut_buf scores;
     ut_buf_init(&scores, 0);
-    add_scores(&scores, o);
-    o->info->scores = ut_buf_text(&scores);
-    o->info->seed = (uint64_t)o->settings->seed;
-    ut_status status = ut_buf_status(&scores) == UT_OK ? UT_OK : ut_fail_memory(err, "train");
-    if (status == UT_OK)
-        status = ut_model_write(o->settings->model_output_path, o->voice, o->text, o->info, err);
-    for (const char *c = ut_buf_text(&scores); *c; c++)
-        if (c[0] == ';' && c[1] == ' ')
-            ut_buf_add(summary, "\n", 1), c++;
-        else
-            ut_buf_add(summary, c, 1);
-    ut_buf_add(summary, "\n", 1);
+    score_lines(&scores, o);
+    for (const char *line = ut_buf_text(&scores); *line; line += strcspn(line, "\n") + 1)
+        ut_buf_addf(out, "- %.*s\n", (int)strcspn(line, "\n"), line);
     ut_buf_free(&scores);
-    o->info->scores = NULL;
+    if (o->voice)
+        confusion(out, "Voice, unknown speaker", &o->voice->scores[0]);
+    if (o->text)
+        confusion(out, "Words", &o->text->scores);
+    ut_buf_addf(out, "\n![Learning curves](%s)\n", figure);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* models/emotion.pt -> models/emotion<ending> (free()) */
+static char *beside(const char *path, const char *ending)
+{
+    size_t stem = strlen(path) - strlen(ut_path_ending(path));
+    char *name = malloc(stem + strlen(ending) + 1);
+    if (name)
+        snprintf(name, stem + strlen(ending) + 1, "%.*s%s", (int)stem, path, ending);
+    return name;
+}
+
+static ut_status write_beside(const ut_train_outcome *o, const char *ending, const ut_buf *data,
+                              ut_error *err)
+{
+    char *path = beside(o->settings->model_output_path, ending);
+    if (!path || ut_buf_status(data) != UT_OK) {
+        free(path);
+        return ut_fail_memory(err, "train");
+    }
+    ut_status status = ut_file_write(path, ut_buf_text(data), data->length, err);
+    free(path);
     return status;
+}
+
+static ut_curves curves_of(const char *title, const ut_history *h)
+{
+    return (ut_curves){.title = title,
+                       .loss = &h->epochs[0].loss,
+                       .validation = &h->epochs[0].validation,
+                       .recall = &h->epochs[0].uar,
+                       .count = (size_t)h->count,
+                       .stride = sizeof(ut_epoch) / sizeof(float),
+                       .best = (size_t)h->best};
+}
+
+static ut_status write_curves(const ut_train_outcome *o, ut_figure_format format,
+                              const char *ending, ut_error *err)
+{
+    ut_curves trainings[2];
+    size_t count = 0;
+    ut_buf picture;
+    if (o->voice)
+        trainings[count++] = curves_of("Voice", &o->voice->history);
+    if (o->text)
+        trainings[count++] = curves_of("Words", &o->text->history);
+    ut_buf_init(&picture, 0);
+    ut_status status = ut_curves_draw(trainings, count, format, &picture, err);
+    if (status == UT_OK)
+        status = write_beside(o, ending, &picture, err);
+    ut_buf_free(&picture);
+    return status;
+}
+
+static ut_status write_card(const ut_train_outcome *o, ut_error *err)
+{
+    static const char ending[] = ".learning_curves.svg";
+    char *figure = beside(ut_path_base(o->settings->model_output_path), ending);
+    ut_buf card;
+    ut_buf_init(&card, 0);
+    make_card(&card, o, figure ? figure : "");
+    ut_status status = write_beside(o, ".md", &card, err);
+    ut_buf_free(&card);
+    free(figure);
+    return status;
+}
+
+static ut_status write_model(const ut_train_outcome *o, ut_error *err)
+{
+    ut_buf scores, data, license;
+    ut_buf_init(&scores, 0);
+    ut_buf_init(&data, 0);
+    ut_buf_init(&license, 0);
+    score_lines(&scores, o);
+    data_line(&data, o->train);
+    licence_line(&license, o);
+    ut_status status = UT_OK;
+    if (ut_buf_status(&scores) != UT_OK || ut_buf_status(&data) != UT_OK ||
+        ut_buf_status(&license) != UT_OK)
+        status = ut_fail_memory(err, "train");
+    ut_model_info info = *o->info;
+    info.scores = ut_buf_text(&scores);
+    info.data = ut_buf_text(&data);
+    info.license = ut_buf_text(&license);
+    info.seed = (uint64_t)o->settings->seed;
+    if (status == UT_OK)
+        status = ut_model_write(o->settings->model_output_path, o->voice, o->text, &info, err);
+    ut_buf_free(&scores);
+    ut_buf_free(&data);
+    ut_buf_free(&license);
+    return status;
+}
+
+/* The model last: where it is, everything is. */
+ut_status ut_train_write(const ut_train_outcome *o, ut_buf *summary, ut_error *err)
+{
+    UT_TRY(write_curves(o, UT_FIGURE_SVG, ".learning_curves.svg", err));
+    UT_TRY(write_curves(o, UT_FIGURE_PNG, ".learning_curves.png", err));
+    UT_TRY(write_card(o, err));
+    UT_TRY(write_model(o, err));
+    score_lines(summary, o);
+    return ut_buf_status(summary) == UT_OK ? UT_OK : ut_fail_memory(err, "train");
 }

@@ -18,7 +18,7 @@ typedef struct ut_train_outcome {
     const ut_dataset *train, *validation;
     const ut_trained_voice *voice; /* NULL: not trained */
     const ut_trained_text *text;   /* the same */
-    ut_model_info *info;           /* data, license, scores and seed are filled in */
+    const ut_model_info *info;     /* the encoders */
 } ut_train_outcome;
 
 /* Writes everything; `summary` gets the scores for a terminal. */

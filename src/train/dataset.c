@@ -19,6 +19,7 @@ typedef struct row {
     const char *file, *text, *speaker, *language;
     const char *emotion5, *emotion, *original;
     const char *start, *end;
+    const char *licence;
 } row;
 
 /* Names of members, the best first. */
@@ -47,6 +48,8 @@ static const struct {
     {"language", offsetof(row, language)},
     {"start", offsetof(row, start)},
     {"end", offsetof(row, end)},
+    {"licence", offsetof(row, licence)},
+    {"license", offsetof(row, licence)},
 };
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
@@ -96,6 +99,13 @@ static void note_unknown(ut_dataset *d, const char *name)
     d->unknown_count++;
     if (!strstr(d->unknown, quoted) && used + strlen(quoted) + 3 < sizeof d->unknown)
         snprintf(d->unknown + used, sizeof d->unknown - used, "%s%s", used ? ", " : "", quoted);
+}
+
+static void note_licence(ut_dataset *d, const char *licence)
+{
+    size_t used = strlen(d->licences);
+    if (licence && !strstr(d->licences, licence) && used + strlen(licence) + 3 < sizeof d->licences)
+        snprintf(d->licences + used, sizeof d->licences - used, "%s%s", used ? "; " : "", licence);
 }
 
 static ut_status wrong(const reading *r, const char *place, const char *what)
@@ -161,6 +171,7 @@ static ut_status add(reading *r, const row *given, const char *place)
         !ut_grow(&d->samples, &d->capacity, d->count + 1, sizeof *d->samples))
         return ut_fail_memory(r->err, "dataset");
     d->samples[d->count++] = s;
+    note_licence(d, given->licence);
     return UT_OK;
 }
 

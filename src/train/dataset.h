@@ -12,7 +12,8 @@
  * Paths in a manifest are relative to its folder. A row without a file is text alone, one without a
  * text is voice alone. The label is looked for in emotion5, emotion, label, class, and
  * emotion_original, in this order; where emotion5 and emotion_original agree about the emotion, the
- * latter says which kind. Members that are not known here are passed over: corpora have many.
+ * latter says which kind. licence or license is for the model's card. Members that are not known
+ * here are passed over: corpora have many.
  *
  * A dataset owns everything it points to; one thread at a time. */
 #ifndef UT_TRAIN_DATASET_H
@@ -39,6 +40,7 @@ typedef struct ut_dataset {
     size_t skipped;    /* rows that the label map leaves out */
     char unknown[320]; /* labels that nobody knows, as they are read: "x" (12), "y" (3) */
     size_t unknown_count;
+    char licences[1024]; /* of the rows that name one, each once, between "; " */
 } ut_dataset;
 
 UT_MUST_CHECK ut_status ut_dataset_create(ut_dataset **dataset, ut_error *err);

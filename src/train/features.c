@@ -9,11 +9,11 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/thread.h"
 #include "models/emotion_voice/voice_head.h"
 #include "nn/kernels.h"
 #include "nn/weights.h"
-#include "base/random.h"
 
 enum { FRAME = 320 /* samples in an encoder frame */ };
 

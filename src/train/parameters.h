@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "nn/weights.h"
 #include "base/random.h"
+#include "nn/weights.h"
 
 enum { UT_PARAMETER_BLOCKS = 8 };
 

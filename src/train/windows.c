@@ -7,8 +7,8 @@
 
 #include "audio/stream.h"
 #include "base/error.h"
-#include "models/emotion_voice/voice.h"
 #include "base/random.h"
+#include "models/emotion_voice/voice.h"
 
 /* Where a sample comes in the order: groups one after the other. */
 typedef struct place {
