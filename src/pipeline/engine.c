@@ -511,7 +511,7 @@ static const struct {
     {UT_ENGINE_ALL, open_heads},
     {UT_ENGINE_LISTEN, open_speech},
     {UT_ENGINE_LISTEN, open_speakers},
-    {UT_ENGINE_LISTEN, open_recogniser},
+    {UT_ENGINE_LISTEN | UT_ENGINE_ENCODE, open_recogniser},
     {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, open_text},
     {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, open_voice_net},
     {UT_ENGINE_EXTRACT | UT_ENGINE_JUDGE, name_space},

@@ -74,8 +74,14 @@ struct ut_engine {
     bool planning; /* ut_engine_plan(): models are chosen, none is opened */
 };
 
-/* What a command needs; ut_engine_open() takes all. */
-enum { UT_ENGINE_LISTEN = 1, UT_ENGINE_EXTRACT = 2, UT_ENGINE_JUDGE = 4, UT_ENGINE_ALL = 7 };
+/* What a command needs; ut_engine_open() takes all. ENCODE is of LISTEN the recogniser alone. */
+enum {
+    UT_ENGINE_LISTEN = 1,
+    UT_ENGINE_EXTRACT = 2,
+    UT_ENGINE_JUDGE = 4,
+    UT_ENGINE_ALL = 7,
+    UT_ENGINE_ENCODE = 8
+};
 UT_MUST_CHECK ut_status ut_engine_open_parts(const ut_options *options, unsigned parts,
                                              ut_engine **engine, ut_error *err);
 

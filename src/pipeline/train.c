@@ -14,6 +14,7 @@
 #include "nn/kernels.h"
 #include "pipeline/engine.h"
 #include "pipeline/train_files.h"
+#include "pipeline/train_store.h"
 
 enum { TRAIN, VALIDATION, SETS, LAYERS_MOST = 5 };
 
@@ -186,7 +187,7 @@ static ut_status open_encoders(training *t, ut_error *err)
     options.store = NULL;
     options.llm = NULL;
     options.model = NULL;
-    unsigned parts = UT_ENGINE_EXTRACT | (t->hears ? UT_ENGINE_LISTEN : 0);
+    unsigned parts = UT_ENGINE_EXTRACT | (t->hears ? UT_ENGINE_ENCODE : 0);
     UT_TRY(ut_engine_open_parts(&options, parts, &t->engine, err));
     const ut_engine *e = t->engine;
     say(t, false, "%s", ut_engine_summary(e));
@@ -367,6 +368,26 @@ static ut_status write_all(training *t, ut_buf *summary, ut_error *err)
     return ut_train_write(&outcome, summary, err);
 }
 
+/* With --store the training set votes as examples, too. */
+static ut_status fill_store(training *t, ut_error *err)
+{
+    char sha256[UT_SHA256_HEX];
+    size_t added = 0;
+    if (!t->s->store)
+        return UT_OK;
+    UT_TRY(ut_sha256_file(t->s->model_output_path, sha256, err));
+    const ut_train_examples examples = {.engine = t->engine,
+                                        .dataset = t->sets[TRAIN],
+                                        .clips = t->clips[TRAIN],
+                                        .features = t->hears ? &t->features[TRAIN] : NULL,
+                                        .voice = t->info.voice.name ? &t->voice : NULL,
+                                        .texts = t->reads ? &t->texts[TRAIN] : NULL,
+                                        .model_sha256 = sha256};
+    UT_TRY(ut_train_store(&examples, t->s->store, &added, err));
+    say(t, false, "%s: %zu utterances added", t->s->store, added);
+    return UT_OK;
+}
+
 static ut_status work(training *t, ut_buf *summary, ut_error *err)
 {
     char voice[4200];
@@ -380,6 +401,7 @@ static ut_status work(training *t, ut_buf *summary, ut_error *err)
     UT_TRY(take_features(t, err));
     UT_TRY(train_heads(t, voice, text, err));
     UT_TRY(write_all(t, summary, err));
+    UT_TRY(fill_store(t, err));
     unlink(voice);
     unlink(text);
     return UT_OK;
