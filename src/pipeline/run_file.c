@@ -186,36 +186,51 @@ static bool may_pass(ut_status status)
     return status == UT_ERR_IO || status == UT_ERR_NETWORK;
 }
 
+typedef struct attempt {
+    int stage;
+    const char *key;
+    double began;
+    ut_results *results; /* of the report */
+    const char *audio;   /* that it embeds, or NULL */
+} attempt;
+
 /* Tries again what may have been a passing trouble, after 0.5, 1, 2 ... s. */
-static ut_status step_with_retries(job *j, int stage, ut_error *err)
+static ut_status with_retries(job *j, ut_status (*once)(job *, const attempt *, ut_error *),
+                              const attempt *a, ut_error *err)
 {
-    ut_status status = step_once(j, stage, err);
+    ut_status status = once(j, a, err);
     for (int i = 0; i < j->run->settings->retries && may_pass(status); i++) {
         ut_log(UT_LOG_WARNING, "%s: %s; trying again", j->input->file, err->message);
         nanosleep(&(struct timespec){(1 << i) / 2, i ? 0 : 500000000}, NULL);
         drop(j); /* half changed */
-        status = step_once(j, stage, err);
+        status = once(j, a, err);
     }
+    if (status != UT_OK)
+        record_failure(j, a->stage, a->key, a->began, err);
+    return status;
+}
+
+static ut_status make_document(job *j, const attempt *a, ut_error *err)
+{
+    ut_buf text = {0};
+    ut_status status = step_once(j, a->stage, err);
+    if (status == UT_OK)
+        status = text_of(j, &text, err);
+    if (status == UT_OK)
+        status =
+            keep(j, a->stage, a->key, a->began, text.data, text.length, j->made[a->stage], err);
+    if (status == UT_OK)
+        status = parse(j, text.data, text.length, a->stage, err);
+    ut_buf_free(&text);
     return status;
 }
 
 static ut_status compute(job *j, int stage, ut_error *err)
 {
     char key[UT_SHA256_HEX];
-    double began = ut_records_now();
     key_of(j, stage, key);
-    ut_status status = step_with_retries(j, stage, err);
-    ut_buf text = {0};
-    if (status == UT_OK)
-        status = text_of(j, &text, err);
-    if (status == UT_OK)
-        status = keep(j, stage, key, began, text.data, text.length, j->made[stage], err);
-    if (status != UT_OK)
-        record_failure(j, stage, key, began, err);
-    else
-        status = parse(j, text.data, text.length, stage, err);
-    ut_buf_free(&text);
-    return status;
+    const attempt a = {.stage = stage, .key = key, .began = ut_records_now()};
+    return with_retries(j, make_document, &a, err);
 }
 
 /* Makes j->c what `stage` made: it is that already, or the artifact is read, or, if that is gone or
@@ -297,8 +312,9 @@ static ut_status remember_written(const job *j, const ut_results *r, ut_error *e
     return status;
 }
 
-static ut_status write_all(job *j, ut_results *r, const char *audio, ut_error *err)
+static ut_status write_all(job *j, const attempt *a, ut_error *err)
 {
+    ut_results *r = a->results;
     UT_TRY(need(j, (int)j->run->last, err));
     ut_buf text;
     ut_status status = text_of(j, &text, err);
@@ -308,7 +324,7 @@ static ut_status write_all(job *j, ut_results *r, const char *audio, ut_error *e
         status = ut_results_write_document(r, text.data, text.length, err);
     ut_buf_free(&text);
     if (status == UT_OK && j->run->report)
-        status = ut_results_write_exports(r, j->c, audio, err);
+        status = ut_results_write_exports(r, j->c, a->audio, err);
     return status;
 }
 
@@ -333,34 +349,25 @@ static ut_status known_files(job *j, const char *key, char sha256[UT_SHA256_HEX]
 }
 
 /* Keeps the list of what was written, where there is more than the document. */
-static ut_status keep_list(job *j, const ut_results *r, const char *key, double began,
-                           ut_error *err)
+static ut_status keep_list(job *j, const attempt *a, ut_error *err)
 {
     char sha256[UT_SHA256_HEX];
     if (!j->run->report)
         return UT_OK;
-    char *text = ut_json_text(r->written);
+    char *text = ut_json_text(a->results->written);
     if (!text)
         return ut_fail_memory(err, "run");
-    ut_status status = keep(j, UT_STAGE_REPORT, key, began, text, strlen(text), sha256, err);
+    ut_status status = keep(j, a->stage, a->key, a->began, text, strlen(text), sha256, err);
     free(text);
     return status;
 }
 
-static ut_status write_results(job *j, ut_results *r, const char *key, const char *audio,
-                               ut_error *err)
+static ut_status write_results(job *j, const attempt *a, ut_error *err)
 {
-    double began = ut_records_now();
-    ut_status status = write_all(j, r, audio, err);
-    if (status == UT_OK) {
-        j->worked = true;
-        status = remember_written(j, r, err);
-    }
-    if (status == UT_OK)
-        status = keep_list(j, r, key, began, err);
-    if (status != UT_OK)
-        record_failure(j, UT_STAGE_REPORT, key, began, err);
-    return status;
+    UT_TRY(write_all(j, a, err));
+    j->worked = true;
+    UT_TRY(remember_written(j, a->results, err));
+    return keep_list(j, a, err);
 }
 
 /* Writes what is not there yet, or not as it should be. */
@@ -381,7 +388,9 @@ static ut_status settle(job *j, ut_error *err)
     if (!r.written)
         status = ut_fail_memory(err, "run");
     else if (!done)
-        status = write_results(j, &r, key, audio, err);
+        status = with_retries(
+            j, write_results,
+            &(attempt){UT_STAGE_REPORT, key, ut_records_now(), .results = &r, .audio = audio}, err);
     else if (run->report)
         note_cached(j, UT_STAGE_REPORT, key, listed);
     bool moved = false;

@@ -48,6 +48,30 @@ def test_a_disk_that_fills_at_any_moment():
     print(f"   {failed} runs on a full disk, then one on {kilobytes} kB")
 
 
+def test_a_passing_trouble_is_waited_for():
+    """The results' disk is full until the program says so; the records lie elsewhere."""
+    place = disk("passing", 120)
+    if place is None:
+        return
+    project = work / "waiting"
+    project.mkdir()
+    run("init", cwd=project)
+    _, err = run(*command(place / "r"), cwd=project, expect=1)
+    assert "no space left" in err.lower() and "trying again" not in err, err
+    out, _ = run("pipeline", "runs", "show", "latest", cwd=project)
+    assert "No space left" in out or "no space left" in out, out
+    child = subprocess.Popen(
+        [str(BINARY), *map(str, command(place / "r", "--retries", "6"))], cwd=project, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True)
+    said = []
+    for line in child.stderr:
+        said.append(line)
+        if "trying again" in line:
+            remount(place, "size=6000k")
+    assert child.wait(300) == 0 and any("trying again" in line for line in said), said
+    assert contents(place / "r") == reference()
+
+
 def test_a_home_that_must_not_be_written():
     place = disk("read only", 20000)
     if place is None:
