@@ -55,16 +55,20 @@ static void attend(ut_whisper_state *s, float *out)
 {
     int d = s->model->dims.d;
     const float scale = 0.125f; /* 1 / sqrt(64) */
-    for (size_t i = 0; i < (size_t)UT_WHISPER_FRAMES * d; i++)
-        s->q[i] *= scale;
+    size_t count = (size_t)UT_WHISPER_FRAMES * d;
+    float *q = s->wide;
+    const float *k = q + count;
+    const float *v = k + count;
+    for (size_t i = 0; i < count; i++)
+        q[i] *= scale;
     for (int h = 0; h < s->model->dims.heads; h++) {
         int at = h * UT_WHISPER_HEAD;
         for (int i = 0; i < UT_WHISPER_FRAMES; i += UT_WHISPER_BLOCK) {
             size_t row = (size_t)i * d + at;
-            ut_matmul_nt(s->scores, UT_WHISPER_FRAMES, s->q + row, d, s->k + at, d,
-                         UT_WHISPER_BLOCK, UT_WHISPER_FRAMES, UT_WHISPER_HEAD, 0);
+            ut_matmul_nt(s->scores, UT_WHISPER_FRAMES, q + row, d, k + at, d, UT_WHISPER_BLOCK,
+                         UT_WHISPER_FRAMES, UT_WHISPER_HEAD, 0);
             ut_softmax(s->scores, UT_WHISPER_FRAMES, UT_WHISPER_BLOCK, UT_WHISPER_FRAMES);
-            ut_matmul_nn(out + row, d, s->scores, UT_WHISPER_FRAMES, s->v + at, d, UT_WHISPER_BLOCK,
+            ut_matmul_nn(out + row, d, s->scores, UT_WHISPER_FRAMES, v + at, d, UT_WHISPER_BLOCK,
                          UT_WHISPER_HEAD, UT_WHISPER_FRAMES, 0);
         }
     }
@@ -78,9 +82,9 @@ static void encoder_block(ut_whisper_state *s, const whisper_layer *layer, const
     float *scratch = s->conv; /* [3002, d]: normalised, and the attention's output behind it */
     ut_layer_norm(scratch, in, UT_WHISPER_FRAMES, d, layer->attention_norm.gamma,
                   layer->attention_norm.beta, LAYER_EPS);
-    linear(s->q, scratch, UT_WHISPER_FRAMES, &layer->q);
-    linear(s->k, scratch, UT_WHISPER_FRAMES, &layer->k);
-    linear(s->v, scratch, UT_WHISPER_FRAMES, &layer->v);
+    linear(s->wide, scratch, UT_WHISPER_FRAMES, &layer->q);
+    linear(s->wide + count, scratch, UT_WHISPER_FRAMES, &layer->k);
+    linear(s->wide + 2 * count, scratch, UT_WHISPER_FRAMES, &layer->v);
     attend(s, scratch + count);
     linear(out, scratch + count, UT_WHISPER_FRAMES, &layer->out);
     ut_axpy(out, 1.0f, in, count);
@@ -98,16 +102,18 @@ static void encoder_block(ut_whisper_state *s, const whisper_layer *layer, const
 /* Keys and values of every decoder layer, head by head: cross[layer, head, 1500, 64]. */
 static void cross_keys(ut_whisper_state *s)
 {
+    _Static_assert(4 * UT_WHISPER_CONTEXT >= UT_WHISPER_FRAMES, "hidden must hold a layer's keys");
     const ut_whisper *model = s->model;
     int d = model->dims.d;
     for (int i = 0; i < model->dims.decoder_layers; i++)
         for (int side = 0; side < 2; side++) {
             const whisper_layer *layer = &model->decoder[i];
             float *out = (side ? s->cross_v : s->cross_k) + (size_t)i * UT_WHISPER_FRAMES * d;
-            linear(s->k, s->encoded, UT_WHISPER_FRAMES, side ? &layer->cross_v : &layer->cross_k);
+            float *rows = s->hidden; /* [448, 4d] is room for [1500, d] */
+            linear(rows, s->encoded, UT_WHISPER_FRAMES, side ? &layer->cross_v : &layer->cross_k);
             for (int h = 0; h < model->dims.heads; h++)
                 for (int t = 0; t < UT_WHISPER_FRAMES; t++, out += UT_WHISPER_HEAD)
-                    memcpy(out, s->k + (size_t)t * d + h * UT_WHISPER_HEAD,
+                    memcpy(out, rows + (size_t)t * d + h * UT_WHISPER_HEAD,
                            UT_WHISPER_HEAD * sizeof *out);
         }
 }

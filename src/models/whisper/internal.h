@@ -58,7 +58,8 @@ struct ut_whisper_state {
     float *conv;                          /* [1 + 3000 + 1, d], where the keys will be */
     float *layers[UT_WHISPER_LAYERS + 1]; /* [1500, d] */
     float *encoded;                       /* [1500, d] */
-    float *q, *k, *v;                     /* [1500, d]; the decoder uses them too */
+    float *wide;                          /* [3, 1500, d] behind conv: the encoder's q, k, v */
+    float *q, *k, *v;                     /* [448, d]: the decoder's */
     float *hidden;                        /* [BLOCK or 448, 4d] */
     float *scores;                        /* [448, 1500] */
     float *cross_k;                       /* [decoder_layers, heads, 1500, 64] */

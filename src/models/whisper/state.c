@@ -4,7 +4,8 @@
 #include "base/error.h"
 #include "models/whisper/internal.h"
 
-enum { CONV_ROWS = UT_WHISPER_MELS_FRAMES + 2 };
+/* Of what only the encoder needs: `conv`, and behind it its queries, keys and values. */
+enum { CONV_ROWS = UT_WHISPER_MELS_FRAMES + 2, ENCODER_ROWS = CONV_ROWS + 3 * UT_WHISPER_FRAMES };
 
 /* Zeroed memory of the system's: pages that a short window never touches are never taken. */
 static float *buffer(size_t rows, size_t columns, bool *failed)
@@ -33,16 +34,20 @@ ut_status ut_whisper_state_create(const ut_whisper *model, int rows, ut_whisper_
     for (int i = 0; i <= dims->encoder_layers; i++)
         s->layers[i] = buffer(UT_WHISPER_FRAMES, d, &failed);
     s->encoded = buffer(UT_WHISPER_FRAMES, d, &failed);
-    s->q = buffer(UT_WHISPER_FRAMES, d, &failed);
-    s->k = buffer(UT_WHISPER_FRAMES, d, &failed);
-    s->v = buffer(UT_WHISPER_FRAMES, d, &failed);
+    s->q = buffer(UT_WHISPER_CONTEXT, d, &failed);
+    s->k = buffer(UT_WHISPER_CONTEXT, d, &failed);
+    s->v = buffer(UT_WHISPER_CONTEXT, d, &failed);
     s->hidden = buffer(UT_WHISPER_CONTEXT, 4 * d, &failed);
     s->scores = buffer(UT_WHISPER_CONTEXT, UT_WHISPER_FRAMES, &failed);
     size_t layers = (size_t)dims->decoder_layers;
     size_t cross = layers * UT_WHISPER_FRAMES;
-    s->cross_k = buffer(2 * cross > CONV_ROWS ? 2 * cross : CONV_ROWS, d, &failed);
-    s->cross_v = s->cross_k ? s->cross_k + cross * d : NULL;
-    s->conv = s->cross_k; /* the encoder is done with it before the first keys are written */
+    s->cross_k = buffer(2 * cross > ENCODER_ROWS ? 2 * cross : ENCODER_ROWS, d, &failed);
+    if (!failed) {
+        s->cross_v = s->cross_k + cross * d;
+        /* The encoder is done with its own before the first keys are written. */
+        s->conv = s->cross_k;
+        s->wide = s->conv + CONV_ROWS * d;
+    }
     s->self_k = buffer(layers * UT_WHISPER_CONTEXT * (size_t)s->slots, d, &failed);
     s->self_v = buffer(layers * UT_WHISPER_CONTEXT * (size_t)s->slots, d, &failed);
     s->x = buffer(UT_WHISPER_CONTEXT, d, &failed);
