@@ -415,6 +415,35 @@ def test_settings_tell_where_they_came_from():
     raise AssertionError("the schema takes anything")
 
 
+def test_the_schema_agrees_with_the_program():
+    """What it allows is taken from a YAML file, what it forbids is refused, setting by setting."""
+    project = work / "schema"
+    project.mkdir()
+    schema = json.loads(run("config", "schema")[0])
+    for name, kind in schema["properties"].items():
+        if kind["type"] == "integer":
+            values = [(kind["minimum"], True), (kind["maximum"], True), (kind["minimum"] - 1, False),
+                      (kind["maximum"] + 1, False), ("many", False)]
+        elif kind["type"] == "boolean":
+            values = [(True, True), (False, True), ("perhaps", False)]
+        elif "enum" in kind:
+            values = [*((v, True) for v in kind["enum"][:2]), ("none of these", False)]
+        else:
+            continue
+        for value, allowed in values:
+            try:
+                jsonschema.validate({name: value}, schema)
+                said = True
+            except jsonschema.ValidationError:
+                said = False
+            assert said == allowed, (name, value)
+            (project / "s.yaml").write_text(f"{name}: {json.dumps(value)}\n")
+            done = subprocess.run([str(BINARY), "config", "show", "--config", "s.yaml"], cwd=project, capture_output=True,
+                                  text=True, check=False)
+            named = f"s.yaml, line 1: {name}" in done.stderr
+            assert not named if allowed else named and done.returncode == 2, (name, value, done.stderr)
+
+
 if __name__ == "__main__":
     if not list(SAMPLE.glob("*.flac")):
         skip("everything", "the sample is not there")
