@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -42,7 +43,7 @@ struct ut_jobs {
     int queued, running;
     bool stopping;
     uint64_t ended[3];
-    double seconds;
+    double seconds, cpu_seconds;
     pthread_t *threads;
     int thread_count;
 };
@@ -192,8 +193,11 @@ static void work_on(ut_jobs *jobs, ut_job *job)
     job->view.started = now();
     changed(job);
     pthread_mutex_unlock(&jobs->lock);
+    double began = ut_clock_thread_cpu();
     ut_status status = run(job, &err);
+    double cpu = ut_clock_thread_cpu() - began;
     pthread_mutex_lock(&jobs->lock);
+    jobs->cpu_seconds += status == UT_OK ? cpu : 0;
     jobs->running--;
     destroy_work(job);
     if (status != UT_OK)
@@ -486,6 +490,7 @@ ut_jobs_stats ut_jobs_count(ut_jobs *jobs)
     ut_jobs_stats stats = {.queued = jobs->queued,
                            .running = jobs->running,
                            .seconds = jobs->seconds,
+                           .cpu_seconds = jobs->cpu_seconds,
                            .ended = {jobs->ended[0], jobs->ended[1], jobs->ended[2]}};
     for (const ut_job *job = jobs->all; job; job = job->next)
         stats.kept += job->work.kept && job->view.state == UT_JOB_DONE;

@@ -117,8 +117,9 @@ int ut_job_result(ut_job *job, uint64_t *length);
 
 typedef struct ut_jobs_stats {
     int queued, running, kept;
-    uint64_t ended[3]; /* done, failed, cancelled */
-    double seconds;    /* of all that are done */
+    uint64_t ended[3];  /* done, failed, cancelled */
+    double seconds;     /* of all that are done */
+    double cpu_seconds; /* of the workers, for them */
 } ut_jobs_stats;
 ut_jobs_stats ut_jobs_count(ut_jobs *jobs);
 

@@ -147,6 +147,8 @@ void ut_metrics_write(ut_metrics *metrics, const ut_jobs_stats *jobs, size_t con
                     ut_job_state_name((ut_job_state)(UT_JOB_DONE + i)),
                     (unsigned long long)jobs->ended[i]);
     number(out, "job_seconds_total", "counter", "That workers took for those done.", jobs->seconds);
+    number(out, "job_cpu_seconds_total", "counter", "The same in processor time of the workers.",
+           jobs->cpu_seconds);
     number(out, "jobs_queued", "gauge", "Analyses that wait.", jobs->queued);
     number(out, "jobs_running", "gauge", "Analyses at work.", jobs->running);
     number(out, "results_kept", "gauge", "Results that can be fetched.", jobs->kept);
