@@ -91,7 +91,10 @@ static void reads_back_to_the_same_bytes(void **state)
     ut_conversation *c = sample();
     assert_int_equal(c->model_count, 1);
     assert_int_equal(c->note_count, 1);
+    ut_earlier_turn history[] = {{"agent", "Hello \"you\"", -1}, {"SPEAKER_00", "", UT_SAD}};
+    c->history = history;
     for (c->utterance_count = 0; c->utterance_count <= 2; c->utterance_count++) {
+        c->history_count = c->utterance_count;
         char *text = written(c, UT_DOCUMENT_WHOLE);
         ut_error err;
         json_t *json; /* piece by piece or at once: the same text */
@@ -104,6 +107,11 @@ static void reads_back_to_the_same_bytes(void **state)
         assert_string_equal(text, same);
         free(same);
         assert_int_equal(back->utterance_count, c->utterance_count);
+        assert_int_equal(back->history_count, c->history_count);
+        for (size_t i = 0; i < c->history_count; i++) {
+            assert_string_equal(back->history[i].text, history[i].text);
+            assert_int_equal(back->history[i].emotion, history[i].emotion);
+        }
         if (c->utterance_count == 2) {
             assert_memory_equal(c->utterances[0].voice.values, back->utterances[0].voice.values,
                                 12);
