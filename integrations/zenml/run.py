@@ -65,7 +65,7 @@ def main() -> int:
         evaluation_output=arguments.evaluation_output,
         **{f"{step}_options": found for step, found in options.items()},
     )
-    return 0 if run is None or str(run.status) in ("completed", "ExecutionStatus.COMPLETED") else 1
+    return program.exit_status(run)
 
 
 if __name__ == "__main__":

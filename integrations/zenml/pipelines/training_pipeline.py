@@ -6,51 +6,54 @@ import argparse
 import hashlib
 import pathlib
 import sys
+import tempfile
 from typing import Annotated
 
 from zenml import pipeline, step
 
 from undertone_zenml import program
+from undertone_zenml.results import Model, ModelMaterializer
 
 
-def hash_folder(folder: str) -> str:
-    """Of every file's name and contents."""
-    root = pathlib.Path(folder)
+def hash_data(path: str) -> str:
+    """Of every file's name and contents in a folder of labelled utterances, or in that of a manifest."""
+    root = pathlib.Path(path)
+    if not root.exists():
+        raise FileNotFoundError(f"there is no {path}")
+    root = root if root.is_dir() else root.parent
     digest = hashlib.sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        digest.update(f"{path.relative_to(root)}\0{program.hash_file(path)}\n".encode())
+    for found in sorted(p for p in root.rglob("*") if p.is_file()):
+        digest.update(f"{found.relative_to(root)}\0{program.hash_file(found)}\n".encode())
     return digest.hexdigest()
 
 
-@step
+@step(output_materializers=ModelMaterializer)
 def train(
-    train_data_path: str, val_data_path: str, model_output_path: str, data_sha256: str, fingerprint: str,
-    options: list[str],
-) -> Annotated[bytes, "emotion_classifier"]:
-    """The trained model's file."""
-    program.call(
-        "train", "--train_data_path", train_data_path, "--val_data_path", val_data_path, "--model_output_path",
-        model_output_path, *options,
-    )
-    return pathlib.Path(model_output_path).read_bytes()
+    train_data_path: str, val_data_path: str, name: str, data_sha256: str, fingerprint: str, options: list[str]
+) -> Annotated[Model, "emotion_classifier"]:
+    """The trained model's file and what lies beside it."""
+    with tempfile.TemporaryDirectory(prefix="undertone_") as folder:
+        program.call(
+            "train", "--train_data_path", train_data_path, "--val_data_path", val_data_path, "--model_output_path",
+            str(pathlib.Path(folder) / name), *options,
+        )
+        return Model.gather(name, pathlib.Path(folder))
 
 
 @step(enable_cache=False)
-def publish_model(model: bytes, model_output_path: str) -> None:
+def publish_model(model: Model, folder: str) -> None:
     """Lays the model where it was asked for, also when it came from the cache."""
-    path = pathlib.Path(model_output_path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_bytes() != model:
-        path.write_bytes(model)
+    model.write(pathlib.Path(folder))
 
 
 @pipeline(name="emotion_training")
 def training_pipeline(
     train_data_path: str, val_data_path: str, model_output_path: str, options: list[str] | None = None
 ) -> None:
-    paths = [str(pathlib.Path(p).resolve()) for p in (train_data_path, val_data_path, model_output_path)]
-    data = hash_folder(paths[0]) + hash_folder(paths[1])
-    publish_model(train(*paths, data, program.fingerprint(), options or []), paths[2])
+    data = [str(pathlib.Path(p).resolve()) for p in (train_data_path, val_data_path)]
+    output = pathlib.Path(model_output_path).resolve()
+    model = train(*data, output.name, hash_data(data[0]) + hash_data(data[1]), program.fingerprint(), options or [])
+    publish_model(model, str(output.parent))
 
 
 def main() -> int:
@@ -59,13 +62,10 @@ def main() -> int:
     parser.add_argument("--val_data_path", required=True)
     parser.add_argument("--model_output_path", required=True)
     arguments, options = parser.parse_known_args()
-    if not program.has_command("train"):
-        print("this build of undertone has no command `train`; update it", file=sys.stderr)
-        return 2
-    training_pipeline(
+    run = training_pipeline(
         arguments.train_data_path, arguments.val_data_path, arguments.model_output_path, options
     )
-    return 0
+    return program.exit_status(run)
 
 
 if __name__ == "__main__":

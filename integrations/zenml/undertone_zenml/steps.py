@@ -57,7 +57,7 @@ def extract(
 ) -> Annotated[Result, "features"]:
     """What can be measured in each utterance's voice, and its words as a vector."""
     with tempfile.TemporaryDirectory(prefix="undertone_") as folder:
-        transcript.write(pathlib.Path(folder))
+        transcript.lay(pathlib.Path(folder))
         result = _run("extract", pathlib.Path(folder), ["--audio_dir", audio_dir, *options])
     result.files.pop("source.json", None)
     return result
@@ -67,7 +67,7 @@ def extract(
 def analyze(features: Result, audio_dir: str, fingerprint: str, options: list[str]) -> Annotated[Result, "emotions"]:
     """The emotion of each utterance, and why; with the report, which carries the recording where it can be reached."""
     with tempfile.TemporaryDirectory(prefix="undertone_") as folder:
-        document = features.write(pathlib.Path(folder))
+        document = features.lay(pathlib.Path(folder))
         recording = pathlib.Path(audio_dir) / features.conversation["source"]["file"]
         document.with_name("source.json").write_text(json.dumps({"recording": str(recording)}), encoding="utf-8")
         return _run("analyze", pathlib.Path(folder), options, _secret("openai_api_key", "OPENAI_API_KEY"))
@@ -77,7 +77,7 @@ def analyze(features: Result, audio_dir: str, fingerprint: str, options: list[st
 def publish(results: list[Result], output_dir: str) -> Annotated[int, "conversations"]:
     """Lays the results into a folder, as `undertone run` does."""
     for result in results:
-        result.write(pathlib.Path(output_dir))
+        result.lay(pathlib.Path(output_dir))
     return len(results)
 
 
@@ -87,13 +87,13 @@ def evaluate(results: list[Result], ground_truth: str, truth_sha256: str, finger
     with tempfile.TemporaryDirectory(prefix="undertone_") as folder:
         predictions = pathlib.Path(folder) / "results"
         for result in results:
-            result.write(predictions)
+            result.lay(predictions)
         output = pathlib.Path(folder) / "scores.json"
         program.call(
             "evaluate", "--predictions", str(predictions), "--ground_truth", ground_truth, "--evaluation_output",
             str(output),
         )
-        return Scores({p.name: p.read_bytes() for p in sorted(output.parent.iterdir()) if p.is_file()})
+        return Scores.gather(output.name, output.parent)
 
 
 @step(enable_cache=False)

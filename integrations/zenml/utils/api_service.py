@@ -4,4 +4,4 @@ import sys
 from undertone_zenml import program
 
 if __name__ == "__main__":
-    sys.exit(program.hand_over("serve", sys.argv[1:]))
+    program.hand_over("serve", sys.argv[1:])
