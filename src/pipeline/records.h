@@ -99,6 +99,9 @@ UT_MUST_CHECK ut_status ut_records_cached(ut_records *records, const char *key,
  * was touched less than 50 ms ago is not remembered: a later change might not show. */
 UT_MUST_CHECK ut_status ut_records_hash_file(ut_records *records, const char *path,
                                              char sha256[UT_SHA256_HEX], ut_error *err);
+/* Whether {"<name>": "<sha-256>"} below `folder` are there with these contents; not if it is empty.
+ */
+bool ut_records_are_files(ut_records *records, const char *folder, const json_t *files);
 /* Remembers files that we have just written ourselves: {"<name>": "<sha-256>"} below `folder`. */
 UT_MUST_CHECK ut_status ut_records_note_files(ut_records *records, const char *folder,
                                               const json_t *files, ut_error *err);

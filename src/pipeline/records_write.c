@@ -109,12 +109,12 @@ void ut_records_log(ut_records *r, ut_log_level level, const char *line)
 static ut_status add_artifact(ut_records *r, const char *sha256, const char *kind, const char *name,
                               bool stored, size_t bytes, ut_error *err)
 {
-    return ut_records_do(r, err,
-                         "INSERT INTO artifacts(sha256, kind, name, stored, bytes, created)"
-                         " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(sha256) DO UPDATE"
-                         " SET stored = max(stored, excluded.stored)",
-                         "tttiir", sha256, kind, name, (int64_t)stored, (int64_t)bytes,
-                         ut_records_now());
+    return ut_records_do(
+        r, err,
+        "INSERT INTO artifacts(sha256, kind, name, stored, bytes, created)"
+        " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(sha256) DO UPDATE"
+        " SET stored = 1 WHERE excluded.stored > stored", /* else nothing is written */
+        "tttiir", sha256, kind, name, (int64_t)stored, (int64_t)bytes, ut_records_now());
 }
 
 static ut_status add_inputs(ut_records *r, const ut_step_record *s, int64_t step, ut_error *err)
@@ -259,6 +259,24 @@ ut_status ut_records_hash_file(ut_records *r, const char *path, char sha256[UT_S
     ut_status status = hash_at(r, real, sha256, err);
     free(real);
     return status;
+}
+
+bool ut_records_are_files(ut_records *r, const char *folder, const json_t *files)
+{
+    const char *name;
+    json_t *sha256;
+    char *real = realpath(folder, NULL);
+    bool same = real && json_object_size(files) > 0;
+    json_object_foreach((json_t *)(uintptr_t)files, name, sha256)
+    {
+        char hex[UT_SHA256_HEX];
+        const char *want = json_string_value(sha256);
+        char *path = same && want ? ut_path_join(real, name) : NULL;
+        same = path && hash_at(r, path, hex, NULL) == UT_OK && strcmp(hex, want) == 0;
+        free(path);
+    }
+    free(real);
+    return same;
 }
 
 ut_status ut_records_note_files(ut_records *r, const char *folder, const json_t *files,

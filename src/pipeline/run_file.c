@@ -286,20 +286,11 @@ static ut_status advance(job *j, int stage, ut_error *err)
 /* --- results ---------------------------------------------------------------------------------- */
 
 /* True if every file of {"name": "sha-256"} is in the result's folder as it was written. */
-static bool is_intact(const job *j, const ut_results *r, json_t *files)
+static bool is_intact(const job *j, const ut_results *r, const json_t *files)
 {
-    const char *name;
-    json_t *sha256;
-    bool intact = json_object_size(files) > 0;
-    json_object_foreach(files, name, sha256)
-    {
-        char hex[UT_SHA256_HEX];
-        char *path = intact ? ut_results_path(r, name) : NULL;
-        const char *want = json_string_value(sha256);
-        intact = path && want && ut_records_hash_file(j->run->records, path, hex, NULL) == UT_OK &&
-                 strcmp(hex, want) == 0;
-        free(path);
-    }
+    char *folder = ut_results_path(r, "");
+    bool intact = folder && ut_records_are_files(j->run->records, folder, files);
+    free(folder);
     return intact;
 }
 

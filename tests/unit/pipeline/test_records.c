@@ -252,6 +252,32 @@ static void hashes_of_files_are_never_stale(void **state)
     assert_says("absent");
 }
 
+static void results_are_told_from_changed_ones(void **state)
+{
+    (void)state;
+    char sha256[UT_SHA256_HEX];
+    scratch_text(ut_test_in_folder("r/a.csv"), "one");
+    scratch_text(ut_test_in_folder("r/b.csv"), "one");
+    ut_sha256("one", 3, sha256);
+    json_t *files = json_pack("{s:s, s:s}", "a.csv", sha256, "b.csv", sha256);
+    json_t *none = json_object();
+    json_t *odd = json_pack("{s:i}", "a.csv", 1);
+    assert_true(ut_records_are_files(records, ut_test_in_folder("r"), files));
+    assert_ok(ut_records_note_files(records, ut_test_in_folder("r"), files, &err));
+    assert_true(ut_records_are_files(records, ut_test_in_folder("r"), files));
+    assert_false(ut_records_are_files(records, ut_test_in_folder("r"), none));
+    assert_false(ut_records_are_files(records, ut_test_in_folder("r"), odd));
+    assert_false(ut_records_are_files(records, ut_test_in_folder("absent"), files));
+    scratch_text(ut_test_in_folder("r/b.csv"), "two");
+    assert_false(ut_records_are_files(records, ut_test_in_folder("r"), files));
+    scratch_text(ut_test_in_folder("r/b.csv"), "one");
+    assert_int_equal(unlink(ut_test_in_folder("r/a.csv")), 0);
+    assert_false(ut_records_are_files(records, ut_test_in_folder("r"), files));
+    json_decref(files);
+    json_decref(none);
+    json_decref(odd);
+}
+
 /* recording -> words -> features, and a sibling that the middle one does not come from. */
 static void lineage_reaches_both_ways(void **state)
 {
@@ -516,6 +542,7 @@ int main(void)
         WITH_RECORDS(a_living_run_is_told_from_a_killed_one),
         WITH_RECORDS(only_completed_steps_enter_the_cache),
         WITH_RECORDS(hashes_of_files_are_never_stale),
+        WITH_RECORDS(results_are_told_from_changed_ones),
         WITH_RECORDS(lineage_reaches_both_ways),
         WITH_RECORDS(pruning_keeps_what_a_run_names),
         WITH_RECORDS(merging_takes_over_runs_and_artifacts_once),
