@@ -155,7 +155,8 @@ typedef struct candidate {
 
 static candidate as_candidate(const ut_store_hit *hit, const float *query, const source *from)
 {
-    return (candidate){hit->item, hit->distance, ut_combined_distance(query, hit->vector),
+    return (candidate){hit->item, hit->distance,
+                       ut_combined_distance(&from->space, query, hit->vector),
                        from->share[hit->item.label]};
 }
 

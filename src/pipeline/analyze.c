@@ -51,7 +51,8 @@ static ut_status combine_all(const ut_engine *e, ut_conversation *c, const char 
                              ut_error *err)
 {
     char name[UT_COMBINED_NAME];
-    ut_combined space = {e->text_model, voice_model};
+    ut_combined space = e->space;
+    space.voice_model = voice_model;
     ut_combined_name(&space, name);
     const char *kept = ut_arena_strdup(c->arena, name);
     for (size_t i = 0; kept && i < c->utterance_count; i++) {

@@ -397,8 +397,10 @@ static ut_status name_space(ut_engine *e, ut_error *err)
     const char *folder;
     UT_TRY(find_recogniser(e, &name, &folder, err));
     const struct ut_engine_head *head = folder ? head_for(e, name) : NULL;
-    e->space = (ut_combined){e->text_model, head ? head->name : e->voice_net_name};
-    return UT_OK;
+    const char *weights = bundled(e, "knowledge/combined.json");
+    e->space = (ut_combined){e->text_model, head ? head->name : e->voice_net_name, 0, 0};
+    UT_TRY(record(e, "emotion embedding", "combined", weights, err));
+    return ut_combined_weigh(weights, &e->space, err);
 }
 
 /* The user's knowledge base: its text must be embedded as ours is; its voice may be another's. */

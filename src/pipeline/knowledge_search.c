@@ -76,7 +76,7 @@ static ut_status look(const looking *l, const ut_embedding *text, const ut_embed
         return ut_fail_memory(err, "knowledge");
     UT_TRY(ut_store_nearest(l->store, &query, l->arena, hits, &found, err));
     for (size_t i = 0; i < found; i++)
-        l->show(l->context, &hits[i].item, ut_combined_distance(vector, hits[i].vector));
+        l->show(l->context, &hits[i].item, ut_combined_distance(&l->space, vector, hits[i].vector));
     return UT_OK;
 }
 
