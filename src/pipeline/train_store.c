@@ -105,7 +105,8 @@ ut_status ut_train_store(const ut_train_examples *from, const char *where, size_
     filling f = {.from = from, .arena = ut_arena_create(0)};
     if (from->voice && from->voice->model.project)
         snprintf(voice, sizeof voice, "trained-%.12s", from->model_sha256);
-    f.space = (ut_combined){from->engine->text_model, voice};
+    f.space = from->engine->space;
+    f.space.voice_model = voice;
     f.vectors = malloc(AT_ONCE * UT_COMBINED_DIM * sizeof *f.vectors);
     f.values = malloc((from->features ? from->features->dim + 1 : 1) * sizeof *f.values);
     ut_status status = f.arena && f.vectors && f.values ? UT_OK : ut_fail_memory(err, "train");

@@ -2,9 +2,10 @@
 import csv
 import json
 import pathlib
+import subprocess
 import tempfile
 
-from support import SAMPLE, load, main, run, tone
+from support import ROOT, SAMPLE, load, main, run
 
 SENTENCES = [
     ("I cannot take any more of this, you have ruined everything!", "angry"),
@@ -105,16 +106,53 @@ def test_corrections_and_leakage():
         assert again == before, "a conversation's own labels must not judge it"
 
 
-def test_labelled_recordings_vote():
+VOICE_ONLY = ["--asr_model", "none", "--vad_model", "bundled", "--speaker_model", "bundled", "--text_model", "bundled"]
+
+
+def test_recordings_are_added_with_labels_and_found_by_their_sound():
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        (folder / "in").mkdir()
-        tone(folder / "in" / "a.wav", 2)
-        (folder / "gt.json").write_text('{"a.wav": [{"emotion": "happy"}]}')
-        _, said = run("kb", "add", folder / "in", "--ground_truth", folder / "gt.json", "--store", folder / "k.db",
-                      "--asr_model", "none")
-        assert "added" in said, said
+        store = pathlib.Path(folder) / "k.db"
+        _, said = run("kb", "add", SAMPLE, "--ground_truth", ROOT / "data" / "ground_truth.json", "--store", store, *VOICE_ONLY)
+        held = stats(store)
+        count = int(held["utterances"])
+        labelled = count - int(held["no label"])
+        assert count >= 10 and labelled >= 10, held
+        assert f"{count} utterances added, {labelled} labelled" in said, said
+        recording = next(SAMPLE.glob("*.flac"))
+        found = hits("--store", store, "--audio", recording, "--k", 1, *VOICE_ONLY)
+        assert len(found) == len({h["id"] for h in found}) == count, found
+        assert all(float(h["distance"]) == 0 for h in found), "each finds itself"
+        near = hits("--store", store, "--audio", recording, "--k", 3, "--label", "angry", *VOICE_ONLY)
+        assert near and {h["label"] for h in near} == {"angry"}
+        distances = [float(h["distance"]) for h in near]
+        assert max(distances) > 0.01 and all(a <= b for a, b in zip(distances[0:3], distances[1:3]))
+
+
+def test_a_store_that_fails_in_the_middle_costs_only_its_part():
+    """A server that opens well and then answers no question, or takes nothing."""
+    server = subprocess.Popen(["python3", "-B", ROOT / "tests" / "unit" / "store" / "fake_chroma.py"],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"chroma://127.0.0.1:{int(server.stdout.readline())}/calls"
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            run("run", "--audio_dir", SAMPLE, "--output_dir", folder / "plain", "--quiet", *VOICE_ONLY)
+            plain = load(folder / "plain" / "watch_repair" / "conversation.json")
+            for fault, word in (("query=html", "no labelled example had a vote"), ("add=500", "not added to the knowledge base")):
+                env = {"CHROMA_TOKEN": fault}
+                run("run", "--audio_dir", SAMPLE, "--output_dir", folder / fault, "--store", url, "--quiet", *VOICE_ONLY, env=env)
+                document = load(folder / fault / "watch_repair" / "conversation.json")
+                notes = document["provenance"]["notes"]
+                assert sum(word in n for n in notes) == 1, (fault, notes)
+                assert len(document["utterances"]) == len(plain["utterances"])
+                assert all(u["emotion"]["label"] for u in document["utterances"])
+                assert (folder / fault / "watch_repair" / "report.html").exists()
+    finally:
+        server.kill()
+        server.wait()
 
 
 if __name__ == "__main__":
-    main([test_texts_in_and_out, test_bad_input, test_corrections_and_leakage, test_labelled_recordings_vote])
+    main([test_texts_in_and_out, test_bad_input, test_corrections_and_leakage,
+          test_recordings_are_added_with_labels_and_found_by_their_sound,
+          test_a_store_that_fails_in_the_middle_costs_only_its_part])
