@@ -48,8 +48,7 @@ ut_status ut_combined_parse(const char *name, ut_arena *arena, ut_combined *spac
             return ut_fail_memory(err, "emotion");
         ut_combined_name(space, again);
     }
-    if (!voice_end || strcmp(again, name) != 0 ||
-        !weighs(space->text_weight, space->voice_weight))
+    if (!voice_end || strcmp(again, name) != 0 || !weighs(space->text_weight, space->voice_weight))
         return ut_fail(err, UT_ERR_MISMATCH, "emotion",
                        "embeddings called \"%s\" are none that this program makes", name);
     return UT_OK;
