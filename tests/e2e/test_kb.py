@@ -106,23 +106,24 @@ def test_corrections_and_leakage():
         assert again == before, "a conversation's own labels must not judge it"
 
 
+HEARD_ONLY = ["--asr_model", "none", "--text_model", "bundled"]
 VOICE_ONLY = ["--asr_model", "none", "--vad_model", "bundled", "--speaker_model", "bundled", "--text_model", "bundled"]
 
 
 def test_recordings_are_added_with_labels_and_found_by_their_sound():
     with tempfile.TemporaryDirectory() as folder:
         store = pathlib.Path(folder) / "k.db"
-        _, said = run("kb", "add", SAMPLE, "--ground_truth", ROOT / "data" / "ground_truth.json", "--store", store, *VOICE_ONLY)
+        _, said = run("kb", "add", SAMPLE, "--ground_truth", ROOT / "data" / "ground_truth.json", "--store", store, *HEARD_ONLY)
         held = stats(store)
         count = int(held["utterances"])
         labelled = count - int(held["no label"])
         assert count >= 10 and labelled >= 10, held
         assert f"{count} utterances added, {labelled} labelled" in said, said
         recording = next(SAMPLE.glob("*.flac"))
-        found = hits("--store", store, "--audio", recording, "--k", 1, *VOICE_ONLY)
+        found = hits("--store", store, "--audio", recording, "--k", 1, *HEARD_ONLY)
         assert len(found) == len({h["id"] for h in found}) == count, found
         assert all(float(h["distance"]) == 0 for h in found), "each finds itself"
-        near = hits("--store", store, "--audio", recording, "--k", 3, "--label", "angry", *VOICE_ONLY)
+        near = hits("--store", store, "--audio", recording, "--k", 3, "--label", "angry", *HEARD_ONLY)
         assert near and {h["label"] for h in near} == {"angry"}
         distances = [float(h["distance"]) for h in near]
         assert max(distances) > 0.01 and all(a <= b for a, b in zip(distances[0:3], distances[1:3]))
