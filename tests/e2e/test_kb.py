@@ -123,10 +123,9 @@ def test_recordings_are_added_with_labels_and_found_by_their_sound():
         found = hits("--store", store, "--audio", recording, "--k", 1, *HEARD_ONLY)
         assert len(found) == len({h["id"] for h in found}) == count, found
         assert all(float(h["distance"]) == 0 for h in found), "each finds itself"
-        near = hits("--store", store, "--audio", recording, "--k", 3, "--label", "angry", *HEARD_ONLY)
-        assert near and {h["label"] for h in near} == {"angry"}
-        distances = [float(h["distance"]) for h in near]
-        assert max(distances) > 0.01 and all(a <= b for a, b in zip(distances[0:3], distances[1:3]))
+        near = hits("--store", store, "--audio", recording, "--k", 1, "--label", "angry", *HEARD_ONLY)
+        assert len(near) == count and {h["label"] for h in near} == {"angry"}
+        assert max(float(h["distance"]) for h in near) > 0.01, near
 
 
 def test_a_store_that_fails_in_the_middle_costs_only_its_part():
