@@ -10,7 +10,7 @@ WIDTH, MELS, FRAMES, CONTEXT = 64, 80, 1500, 448
 VOCABULARY, END, START = 51865, 50257, 50258
 ENGLISH, TRANSCRIBE, TIMESTAMP = START + 1, START + 101, START + 106
 SYLLABLES = ["ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu"]
-WORDS = 40  # said in every window: five sentences of eight words
+WORDS = 40  # said in every window, unless asked for fewer: sentences of eight words
 
 
 def vocabulary():
@@ -20,13 +20,13 @@ def vocabulary():
     return [t.replace(" ", "\u0120") for t in texts] + [f"<|{i}|>" for i in range(END, VOCABULARY)]
 
 
-def weights():
+def weights(words):
     draw = numpy.random.default_rng(1)
     tokens = draw.standard_normal((VOCABULARY, WIDTH)) * 0.5
     # The block adds nothing to the residual, so that a position alone says which token comes next.
     places = draw.standard_normal((CONTEXT, WIDTH)) * 0.1
     places[:] += 20 * tokens[END]
-    for position, token in enumerate([ENGLISH, TRANSCRIBE, TIMESTAMP, *range(WORDS), TIMESTAMP + 100]):
+    for position, token in enumerate([ENGLISH, TRANSCRIBE, TIMESTAMP, *range(words), TIMESTAMP + 100]):
         places[position] = 20 * tokens[token]
     table = {
         "encoder.conv1.weight": draw.standard_normal((WIDTH, MELS, 3)) * 0.1,
@@ -68,10 +68,10 @@ def write_safetensors(path, table):
     path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(v.tobytes() for v in table.values()))
 
 
-def write(folder):
+def write(folder, words=WORDS):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_safetensors(folder / "model.safetensors", weights())
+    write_safetensors(folder / "model.safetensors", weights(words))
     (folder / "config.json").write_text("{}")
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary()))
     return folder
