@@ -1,4 +1,5 @@
 #include <math.h>
+#include <pthread.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,9 @@ static bool header_promises_more(SNDFILE *file)
     return promised > present && promised < 0x7fff0000ULL;
 }
 
+/* libsndfile notes in globals why it cannot open a file. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+
 ut_status ut_source_open_sndfile(const char *path, ut_source **source, ut_error *err)
 {
     int fd;
@@ -93,7 +97,9 @@ ut_status ut_source_open_sndfile(const char *path, ut_source **source, ut_error 
         return ut_fail_memory(err, "audio");
     }
     SF_INFO info = {0};
+    pthread_mutex_lock(&opening);
     s->file = sf_open_fd(fd, SFM_READ, &info, SF_TRUE);
+    pthread_mutex_unlock(&opening);
     if (!s->file) {
         free(s); /* libsndfile has closed fd */
         return ut_fail(err, UT_ERR_FORMAT, "audio", "%s is not in a format libsndfile reads", path);
