@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/figures.h"
+#include "report/curves.h"
 
 static void fill(ut_evaluation *e, bool missed)
 {
@@ -80,10 +80,44 @@ static void empty_and_full_buffers(void **state)
     ut_buf_free(&out);
 }
 
+/* One training and two, long and of one epoch; a loss that is off the scale stays in the picture.
+ */
+static void learning_curves(void **state)
+{
+    (void)state;
+    enum { EPOCHS = 12 };
+    float values[EPOCHS * 3];
+    for (int i = 0; i < EPOCHS; i++) {
+        values[3 * i] = 4.0f / (float)(i + 1);
+        values[3 * i + 1] = 1.6f / (float)(i + 1);
+        values[3 * i + 2] = 0.2f + 0.06f * (float)i;
+    }
+    const ut_curves both[2] = {{"Voice", values, values + 1, values + 2, EPOCHS, 3, 9},
+                               {"Words", values, values + 1, values + 2, 1, 3, 0}};
+    ut_buf one, two;
+    ut_buf_init(&one, 0);
+    ut_buf_init(&two, 0);
+    assert_int_equal(ut_curves_draw(both, 2, UT_FIGURE_SVG, &one, NULL), UT_OK);
+    assert_int_equal(ut_curves_draw(both, 2, UT_FIGURE_SVG, &two, NULL), UT_OK);
+    assert_string_equal(one.data, two.data);
+    assert_non_null(strstr(one.data, "</svg>"));
+    keep("figure-curves.svg", &one);
+    ut_buf_clear(&two);
+    assert_int_equal(ut_curves_draw(both, 1, UT_FIGURE_SVG, &two, NULL), UT_OK);
+    assert_true(two.length < one.length);
+    ut_buf_clear(&one);
+    assert_int_equal(ut_curves_draw(both, 2, UT_FIGURE_PNG, &one, NULL), UT_OK);
+    assert_memory_equal(one.data, "\x89PNG", 4);
+    keep("figure-curves.png", &one);
+    ut_buf_free(&one);
+    ut_buf_free(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drawn_alike),
+        cmocka_unit_test(learning_curves),
         cmocka_unit_test(empty_and_full_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
