@@ -281,8 +281,8 @@ void ut_jobs_destroy(ut_jobs *jobs)
     pthread_mutex_unlock(&jobs->lock);
     for (int i = 0; i < jobs->thread_count; i++)
         pthread_join(jobs->threads[i], NULL);
-    while (jobs->all) {
-        ut_job *job = jobs->all;
+    for (ut_job *job = jobs->all, *next; job; job = next) {
+        next = job->next;
         unlist(job);
         free_unheld(job);
     }

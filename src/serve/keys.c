@@ -222,9 +222,11 @@ ut_status ut_serve_new_key(const char *path, const char *name, char key[UT_KEY_T
     if (sodium_init() < 0)
         return ut_fail(err, UT_ERR_INTERNAL, "keys", "this machine gives no random numbers");
     randombytes_buf(random, sizeof random);
-    memcpy(key, "ut_", 3);
-    sodium_bin2base64(key + 3, UT_KEY_TEXT - 3, random, sizeof random,
+    char text[sodium_base64_ENCODED_LEN(sizeof random, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+    sodium_bin2base64(text, sizeof text, random, sizeof random,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    snprintf(key, UT_KEY_TEXT, "ut_%s", text);
+    sodium_memzero(text, sizeof text);
     sodium_memzero(random, sizeof random);
     ut_sha256(key, strlen(key), hash);
     snprintf(line, sizeof line, "%s %s\n", hash, name);

@@ -180,7 +180,7 @@ static void begin(ut_call *call, const char *path, const char *method)
         return;
     }
     check_body(call);
-    if (call->fault.status || !(call->route->flags & UT_ROUTE_FORM))
+    if (!call->route || call->fault.status || !(call->route->flags & UT_ROUTE_FORM))
         return;
     call->form = ut_form_create(call, call->route->flags & UT_ROUTE_OPENAI ? "file" : "audio_file");
     if (call->form)

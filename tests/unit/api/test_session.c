@@ -2,7 +2,6 @@
  * to stop. */
 #include "ut_test.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "audio/reader.h"
@@ -13,25 +12,28 @@ enum { SECONDS = 20 }; /* of the sample, with both its speakers */
 
 static ut_engine *engine;
 
-static int setup(void **state)
+static bool cut_sample(const char *path)
 {
+    static float pcm[SECONDS * UT_AUDIO_RATE];
     ut_audio *audio;
     size_t got = 0;
-    float *pcm = calloc(SECONDS * UT_AUDIO_RATE, sizeof *pcm);
     const char *whole = ut_test_source("data/raw/watch_repair.flac");
-    bool cut = ut_test_folder_make(state) == 0 && pcm &&
-               ut_audio_open(whole, UT_AUDIO_MIX, &audio, NULL) == UT_OK;
-    if (!cut)
-        return 1;
-    cut = ut_audio_read(audio, pcm, SECONDS * UT_AUDIO_RATE, &got, NULL) == UT_OK &&
-          ut_wav_write(ut_test_in_folder("talk.wav"), pcm, got, 1, UT_AUDIO_RATE, UT_WAV_S16,
-                       NULL) == UT_OK;
+    if (ut_audio_open(whole, UT_AUDIO_MIX, &audio, NULL) != UT_OK)
+        return false;
+    bool cut = ut_audio_read(audio, pcm, SECONDS * UT_AUDIO_RATE, &got, NULL) == UT_OK &&
+               ut_wav_write(path, pcm, got, 1, UT_AUDIO_RATE, UT_WAV_S16, NULL) == UT_OK;
     ut_audio_close(audio);
-    free(pcm);
+    return cut;
+}
+
+static int setup(void **state)
+{
     ut_options options = ut_options_default();
+    if (ut_test_folder_make(state) != 0 || !cut_sample(ut_test_in_folder("talk.wav")))
+        return 1;
     options.asr_model = "none";
     options.vad_model = options.speaker_model = options.text_model = "bundled";
-    return !cut || ut_engine_open(&options, &engine, NULL) != UT_OK;
+    return ut_engine_open(&options, &engine, NULL) != UT_OK;
 }
 
 static int teardown(void **state)

@@ -9,8 +9,8 @@ static int taken(ut_limiter *l, const char *caller, double from, double to, doub
 {
     int n = 0;
     int wait;
-    for (double t = from; t < to; t += step)
-        n += ut_limiter_take(l, caller, t, &wait);
+    for (int i = 0; from + i * step < to; i++)
+        n += ut_limiter_take(l, caller, from + i * step, &wait);
     return n;
 }
 
