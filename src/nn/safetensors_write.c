@@ -26,6 +26,7 @@ static char *make_header(const ut_weights_item *items, size_t count, const ut_we
     for (size_t i = 0; i < count; i++) {
         const ut_tensor *t = &items[i].tensor;
         const size_t bytes = bytes_of(t);
+        const size_t end = at + bytes;
         json_t *shape = json_array();
         if (!bytes) {
             json_decref(shape);
@@ -36,8 +37,8 @@ static char *make_header(const ut_weights_item *items, size_t count, const ut_we
         json_object_set_new(root, items[i].name,
                             json_pack("{s:s, s:o, s:[I, I]}", "dtype", ut_dtype_name(t->dtype),
                                       "shape", shape, "data_offsets", (json_int_t)at,
-                                      (json_int_t)(at + bytes)));
-        at += bytes;
+                                      (json_int_t)end));
+        at = end;
     }
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
