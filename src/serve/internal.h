@@ -82,7 +82,7 @@ struct ut_call {
     ut_fault fault;
     ut_job *job;      /* that is waited for */
     const char *type; /* of its answer; a literal */
-    bool clerked, at_clerk;
+    bool clerked;
     int status;
     struct MHD_Response *response;
 };
@@ -171,6 +171,8 @@ void ut_answer_asset(ut_call *call);
 
 /* The job that the path names, held; NULL with call->fault. */
 ut_job *ut_call_job(ut_call *call);
+/* The call's connection, as one that can sleep. */
+ut_waiter ut_call_waiter(const ut_call *call);
 /* Of one word of the query; NULL with call->fault where it is missing. */
 const char *ut_call_query(ut_call *call, const char *name);
 

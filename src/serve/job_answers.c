@@ -337,23 +337,13 @@ static void fill(stream *s)
         s->length = (size_t)n;
 }
 
-static void sleep_now(void *context)
-{
-    MHD_suspend_connection(context);
-}
-
-static void wake_up(void *context)
-{
-    MHD_resume_connection(context);
-}
-
 /* Said, it sleeps until there is something new; woken without news it says that it is there. */
 static ssize_t read_stream(void *context, uint64_t position, char *out, size_t most)
 {
     stream *s = context;
     (void)position;
     if (s->sent == s->length) {
-        const ut_waiter waiter = {sleep_now, wake_up, s->call->connection};
+        const ut_waiter waiter = ut_call_waiter(s->call);
         if (s->final)
             return MHD_CONTENT_READER_END_OF_STREAM;
         if (s->began && s->length && ut_job_wait(s->job, s->told, &waiter)) {

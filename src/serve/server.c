@@ -223,11 +223,16 @@ static void wake_up(void *context)
     MHD_resume_connection(context);
 }
 
+ut_waiter ut_call_waiter(const ut_call *call)
+{
+    return (ut_waiter){sleep_now, wake_up, call->connection};
+}
+
 /* True while the connection sleeps for the call's job. */
 static bool waits_for_job(ut_call *call)
 {
     ut_job_view view;
-    const ut_waiter waiter = {sleep_now, wake_up, call->connection};
+    const ut_waiter waiter = ut_call_waiter(call);
     ut_connection_is(call, UT_ACTIVITY_WAIT);
     do {
         ut_job_look(call->job, &view);
@@ -237,29 +242,44 @@ static bool waits_for_job(ut_call *call)
     return true;
 }
 
+/* Hands it to the clerk; false where he has no time. */
+static bool give_to_clerk(ut_call *call)
+{
+    call->clerked = true;
+    ut_connection_is(call, UT_ACTIVITY_WAIT);
+    if (ut_clerk_take(call->server->clerk, call))
+        return true;
+    call->fault.retry_after = 1;
+    ut_fault_set(&call->fault, 503, "busy", "try again later", "too much is asked at once");
+    return false;
+}
+
+/* Has the route answer; false while the connection sleeps for it. */
+static bool ask_route(ut_call *call)
+{
+    if (call->clerked)
+        return true;
+    if (call->form && !call->job)
+        ut_form_finish(call->form);
+    if (call->fault.status)
+        return true;
+    if (call->route->flags & UT_ROUTE_CLERK)
+        return !give_to_clerk(call);
+    if (!call->job)
+        call->route->answer(call);
+    if (!call->job || call->fault.status)
+        return true;
+    if (waits_for_job(call))
+        return false;
+    call->route->answer(call);
+    return true;
+}
+
 /* Makes call->response; false while it is being made elsewhere. */
 static bool answer(ut_call *call)
 {
-    const ut_route *r = call->route;
-    if (call->form && !call->job && !call->fault.status && !call->response)
-        ut_form_finish(call->form);
-    if (!call->response && !call->fault.status && r->flags & UT_ROUTE_CLERK && !call->clerked) {
-        call->clerked = true;
-        ut_connection_is(call, UT_ACTIVITY_WAIT);
-        if (ut_clerk_take(call->server->clerk, call))
-            return false;
-        call->fault.retry_after = 1;
-        ut_fault_set(&call->fault, 503, "busy", "try again later", "too much is asked at once");
-    }
-    if (!call->response && !call->fault.status && !call->clerked) {
-        if (!call->job)
-            r->answer(call);
-        if (call->job && !call->response && !call->fault.status) {
-            if (waits_for_job(call))
-                return false;
-            r->answer(call);
-        }
-    }
+    if (!call->response && !call->fault.status && !ask_route(call))
+        return false;
     if (call->fault.status && !call->response)
         ut_respond_fault(call);
     return true;

@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import packages  # noqa: E402
 
 work = pathlib.Path(tempfile.mkdtemp(prefix="ut_serve_"))
-RECORDING = SAMPLE / "watch_repair.flac"
+FOLDER = work / "in"
+RECORDING = FOLDER / "talk.flac"  # twenty seconds of the sample
 # Voice only and bundled models: what works on every machine, and quickly.
 BUNDLED = ["--asr_model", "none", "--vad_model", "bundled", "--speaker_model", "bundled", "--text_model", "bundled"]
 
@@ -86,7 +87,7 @@ print(results['emotions'])
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         emotions = eval(done.stdout, {"__builtins__": {}})
-        assert len(emotions) > 5
+        assert len(emotions) > 2
         for e in emotions:
             assert set(e) == {"speaker", "start", "end", "text", "emotion", "probabilities", "explanation"}, e
             assert e["emotion"] == max(e["probabilities"], key=e["probabilities"].get)
@@ -117,10 +118,10 @@ def wait_for(s, job, *states):
 
 
 def long_recording():
-    """Ten minutes, which take a while."""
+    """Six minutes, which take a while."""
     path = work / "long.flac"
     if not path.exists():
-        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "6", "-i", RECORDING, "-y", path], check=True)
+        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "17", "-i", RECORDING, "-y", path], check=True)
     return path
 
 
@@ -209,8 +210,8 @@ def test_a_job_shows_progress_and_keeps_its_result():
 def test_a_result_is_the_same_as_the_command_lines():
     with service() as s:
         out = work / "out"
-        run("run", "--audio_dir", SAMPLE, "--output_dir", out, *BUNDLED, "--quiet")
-        assert post(s).json()["conversation"] == json.loads((out / "watch_repair" / "conversation.json").read_text())
+        run("run", "--audio_dir", FOLDER, "--output_dir", out, *BUNDLED, "--quiet")
+        assert post(s).json()["conversation"] == json.loads((out / "talk" / "conversation.json").read_text())
 
 
 def test_results_are_forgotten_after_their_time():
@@ -260,7 +261,7 @@ def test_labels_reach_the_knowledge_base():
 def test_runs_are_shown():
     out = work / "recorded"
     for beam in ("5", "4"):
-        run("run", "--audio_dir", SAMPLE, "--output_dir", out, *BUNDLED, "--quiet", "--beam_size", beam)
+        run("run", "--audio_dir", FOLDER, "--output_dir", out, *BUNDLED, "--quiet", "--beam_size", beam)
     with service("--output_dir", out) as s:
         runs = requests.get(s.url + "/runs").json()["runs"]
         assert len(runs) == 2 and runs[0]["began"] > runs[1]["began"], runs
@@ -292,7 +293,7 @@ def test_openais_client_gets_its_forms():
         assert ask().text == ""  # voice only
         verbose = ask(response_format="verbose_json", timestamp_granularities=["word", "segment"], language="en",
                       prompt="Harder", temperature=0)
-        assert abs(verbose.duration - 87.91) < 0.1 and len(verbose.segments) > 5 and verbose.words == [], verbose
+        assert abs(verbose.duration - 20) < 0.1 and len(verbose.segments) > 2 and verbose.words == [], verbose
         assert all(a.start < a.end for a in verbose.segments)
         assert ask(response_format="text").strip() == ""
         assert ask(response_format="vtt").startswith("WEBVTT")
@@ -470,7 +471,7 @@ def test_sizes_are_bounded():
         is_fault(post(s, files={"audio_file": big}), 413, "too_large")
         is_fault(requests.post(s.url + "/analyze_emotion", data=(big[i : i + 65536] for i in range(0, len(big), 65536)),
                                headers={"Content-Type": "multipart/form-data; boundary=bound"}), 413, "too_large")
-        is_fault(post(s), 413, "too_long")
+        is_fault(post(s, files={"audio_file": open(SAMPLE / "watch_repair.flac", "rb")}), 413, "too_long")
         # An hour of silence, 250 kB: the length is known from the head, and found out where it is not.
         bomb = work / "bomb.flac"
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "3600", "-y", bomb],
@@ -707,10 +708,10 @@ def test_wrong_usage():
 def test_the_description_holds():
     """schemathesis: requests made from /openapi.json, right and wrong; every answer is as described."""
     out = work / "recorded for schemathesis"
-    run("run", "--audio_dir", SAMPLE, "--output_dir", out, *BUNDLED, "--quiet")
+    run("run", "--audio_dir", FOLDER, "--output_dir", out, *BUNDLED, "--quiet")
     with service("--rate", "0", "--output_dir", out, "--store", work / "s.db") as s:
         done = subprocess.run(
-            [str(pathlib.Path(sys.executable).parent / "schemathesis"), "run", s.url + "/openapi.json", "--max-examples", "15",
+            [str(pathlib.Path(sys.executable).parent / "schemathesis"), "run", s.url + "/openapi.json", "--max-examples", "10",
              "--seed", "7", "--generation-deterministic", "--no-color", "--request-timeout", "30",
              "--exclude-checks", "positive_data_acceptance",
              "--exclude-path", "/jobs/{id}/events"],
@@ -734,6 +735,8 @@ if __name__ == "__main__":
     import requests
 
     wanted = sys.argv[1:]
+    FOLDER.mkdir()
+    subprocess.run(["ffmpeg", "-v", "error", "-i", SAMPLE / "watch_repair.flac", "-t", "20", RECORDING], check=True)
     try:
         main([value for name, value in list(globals().items())
               if name.startswith("test_") and (not wanted or name in wanted)])
