@@ -67,13 +67,14 @@ void ut_context_expert_classify(const ut_context_expert *e,
 {
     float x[UT_CONTEXT_TURNS * (OWN + MAX_MAP)] = {0};
     const size_t width = OWN + (size_t)e->map.shape[0];
+    const int speaker = turns[0]->speaker;
     for (size_t k = 0; k < UT_CONTEXT_TURNS; k++) {
         const ut_context_turn *turn = turns[k];
         if (!turn)
             continue;
         float *at = x + k * width;
         at[0] = 1;
-        at[1] = turn->speaker == turns[0]->speaker;
+        at[1] = turn->speaker == speaker;
         for (int i = 0; i < UT_TEXT_LABELS; i++)
             at[2 + i] = log_p(turn->p_text[i]);
         if (turn->embedding)
