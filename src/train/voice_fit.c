@@ -31,7 +31,8 @@ typedef struct voice_fit {
     size_t *by_speaker;      /* train rows in the order of their speakers */
     size_t *speaker_first;   /* [speakers + 1] into by_speaker */
     size_t *picked;          /* [train rows] */
-    float *x, *b, *one;      /* [batch, dim], the same, [dim] */
+    float *x, *b;            /* [batch, dim] */
+    float *before, *one;     /* [batch, dim], [dim] */
     unsigned *ways, *others;
     size_t *order;
     float *v;     /* [validation rows, V] */
@@ -135,13 +136,14 @@ static int draw_cut(ut_random *random)
 }
 
 /* x[i] = mix * x[i] + (1 - mix) * x[order[i]], the rows as they were before. */
-static void mix_rows(float *x, const size_t *order, size_t n, size_t dim, float mix, float *column)
+static void mix_rows(float *x, const size_t *order, size_t n, size_t dim, float mix, float *before)
 {
-    for (size_t k = 0; k < dim; k++) {
-        for (size_t i = 0; i < n; i++)
-            column[i] = x[i * dim + k];
-        for (size_t i = 0; i < n; i++)
-            x[i * dim + k] = mix * column[i] + (1 - mix) * column[order[i]];
+    memcpy(before, x, n * dim * sizeof *x);
+    for (size_t i = 0; i < n; i++) {
+        const float *own = before + i * dim;
+        const float *other = before + order[i] * dim;
+        for (size_t k = 0; k < dim; k++)
+            x[i * dim + k] = mix * own[k] + (1 - mix) * other[k];
     }
 }
 
@@ -159,8 +161,8 @@ static double loss(void *self, const size_t *chosen, size_t n, ut_random *random
     }
     const float mix = (float)ut_random_beta(random, 0.4);
     ut_random_shuffle(random, t->order, n);
-    mix_rows(t->x, t->order, n, dim, mix, t->one);
-    mix_rows(t->b, t->order, n, dim, mix, t->one);
+    mix_rows(t->x, t->order, n, dim, mix, t->before);
+    mix_rows(t->b, t->order, n, dim, mix, t->before);
     for (size_t i = 0; i < n; i++)
         t->others[i] = t->ways[t->order[i]];
     const ut_voice_batch batch = {t->x, t->b, t->ways, t->others, (int)n, mix};
@@ -320,7 +322,8 @@ static ut_status allocate(voice_fit *t, ut_error *err)
     t->picked = calloc((n > m ? n : m) + 1, sizeof *t->picked);
     t->x = calloc(batch, dim * sizeof *t->x);
     t->b = calloc(batch, dim * sizeof *t->b);
-    t->one = calloc(dim > batch ? dim : batch, sizeof *t->one);
+    t->before = calloc(batch, dim * sizeof *t->before);
+    t->one = calloc(dim, sizeof *t->one);
     t->ways = calloc(batch, sizeof *t->ways);
     t->others = calloc(batch, sizeof *t->others);
     t->order = calloc(batch, sizeof *t->order);
@@ -329,8 +332,8 @@ static ut_status allocate(voice_fit *t, ut_error *err)
     t->logp = calloc(2 * (m + 1), C * sizeof *t->logp);
     t->guess = calloc(m + 1, sizeof *t->guess);
     bool all = t->weights && t->mean && t->deviation && t->baselines && t->by_speaker &&
-               t->speaker_first && t->picked && t->x && t->b && t->one && t->ways && t->others &&
-               t->order && t->v && t->means && t->logp && t->guess;
+               t->speaker_first && t->picked && t->x && t->b && t->before && t->one && t->ways &&
+               t->others && t->order && t->v && t->means && t->logp && t->guess;
     return all ? UT_OK : ut_fail_memory(err, "train");
 }
 
@@ -342,9 +345,9 @@ static void release(voice_fit *t)
         free(sets[i]->emotion);
     }
     void *const all[] = {t->weights,       t->mean,   t->deviation, t->baselines, t->by_speaker,
-                         t->speaker_first, t->picked, t->x,         t->b,         t->one,
-                         t->ways,          t->others, t->order,     t->v,         t->means,
-                         t->logp,          t->guess};
+                         t->speaker_first, t->picked, t->x,         t->b,         t->before,
+                         t->one,           t->ways,   t->others,    t->order,     t->v,
+                         t->means,         t->logp,   t->guess};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
