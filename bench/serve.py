@@ -2,7 +2,7 @@
 """The service under load, on this machine alone: how long health checks and rejects take while many connections are open
 and analyses run, what memory that takes, whether the analyses feel it, and what the service costs over the command line.
 
-usage: bench/serve.py [--connections 1000] [--rate 200] [--seconds 20] [--recording FILE] [--models standard]
+usage: bench/serve.py [--connections 1000] [--rate 200] [--seconds 20] [--turns 3] [--recording FILE] [--models standard]
 
 Processor time where it can be (other work may run beside it; the load is printed); latencies are wall time as the client
 sees them, and as the service counts them, from a request's headers to the end of its answer."""
@@ -119,7 +119,7 @@ def share(values, q):
 
 
 def two_at_once(service, body, seconds):
-    """Two analyses at work for a while; processor seconds of each."""
+    """Two analyses at work for a while: processor seconds, and how many they were."""
     before = metrics(service)
     until = time.time() + seconds
 
@@ -133,34 +133,52 @@ def two_at_once(service, body, seconds):
     for t in threads:
         t.join()
     after = metrics(service)
-    done = after['jobs_total{state="done"}'] - before['jobs_total{state="done"}']
-    return (after["job_cpu_seconds_total"] - before["job_cpu_seconds_total"]) / done, int(done), before, after
+    done, cpu = 'jobs_total{state="done"}', "job_cpu_seconds_total"
+    return after[cpu] - before[cpu], int(after[done] - before[done])
+
+
+def loaded(service, a, body, seconds):
+    """The same while requests come; also what load() gives."""
+    until = threading.Event()
+    result = []
+    loader = threading.Thread(target=lambda: result.append(asyncio.run(load(service, a.connections, a.rate, until))))
+    loader.start()
+    spent = two_at_once(service, body, seconds)
+    until.set()
+    loader.join()
+    return spent, result[0]
 
 
 def under_load(models, recording, a, folder):
+    """By turns without and with the load, since what else runs on the machine changes."""
     process, service = start(models, "--workers", "2", "--queue", "0", keys=f"{folder}/keys")
     try:
         body = form(recording)
         analyse(service, body)
-        quiet, done, _, idle = two_at_once(service, body, a.seconds)
-        print(f"alone: {done} analyses, two at once, {quiet:.3f} s of processor each; {idle['resident_bytes'] / 1e6:.0f} MB")
-        until = threading.Event()
-        result = {}
-        loader = threading.Thread(target=lambda: result.update(r=asyncio.run(load(service, a.connections, a.rate, until))))
-        loader.start()
-        busy, done, _, after = two_at_once(service, body, a.seconds)
-        until.set()
-        loader.join()
-        times, statuses, held, rate = result["r"]
-        print(f"{held['connections']:.0f} connections open: {held['resident_bytes'] / 1e6:.0f} MB resident; "
-              f"after the load {after['resident_bytes'] / 1e6:.0f} MB")
+        idle = metrics(service)["resident_bytes"]
+        spent, times, statuses, ratios = [[0, 0], [0, 0]], [], {}, []
+        for _ in range(a.turns):
+            quiet = two_at_once(service, body, a.seconds / a.turns)
+            busy, (took, answers, held, rate) = loaded(service, a, body, a.seconds / a.turns)
+            times += took
+            ratios.append(busy[0] / busy[1] / (quiet[0] / quiet[1]))
+            for kind, (cpu, count) in enumerate((quiet, busy)):
+                spent[kind][0] += cpu
+                spent[kind][1] += count
+            for status, n in answers.items():
+                statuses[status] = statuses.get(status, 0) + n
+        after = metrics(service)
+        print(f"memory: {idle / 1e6:.0f} MB idle; {held['resident_bytes'] / 1e6:.0f} MB with {held['connections']:.0f} connections "
+              f"open and two analyses begun; {after['resident_bytes'] / 1e6:.0f} MB at the end")
         print(f"{len(times)} requests at {rate:.0f}/s, answers {statuses}: p50 {1000 * share(times, 0.5):.2f} ms, "
               f"p99 {1000 * share(times, 0.99):.2f} ms, most {1000 * max(times):.1f} ms as the client sees it")
         for route in ("/healthz", "/analyze_emotion"):
             count = after[f'request_seconds_count{{route="{route}"}}']
             within = {b: after[f'request_seconds_bucket{{route="{route}",le="{b}"}}'] / count for b in ("0.001", "0.02", "0.1")}
             print(f"  {route} by the service's count: " + ", ".join(f"{100 * w:.2f} % within {b} s" for b, w in within.items()))
-        print(f"with the load: {done} analyses, {busy:.3f} s of processor each: {100 * (busy / quiet - 1):+.1f} %")
+        alone, with_load = (cpu / count for cpu, count in spent)
+        print(f"an analysis: {alone:.3f} s of processor alone ({spent[0][1]}), {with_load:.3f} s with the load ({spent[1][1]}): "
+              f"{100 * (with_load / alone - 1):+.1f} %; by turns " + ", ".join(f"{100 * (r - 1):+.1f} %" for r in ratios))
     finally:
         process.terminate()
         process.wait()
@@ -196,7 +214,8 @@ def main():
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=3, help="without and with the load")
+    parser.add_argument("--rounds", type=int, default=5, help="requests and runs of the command line that are compared")
     parser.add_argument("--recording", type=pathlib.Path, default=ROOT / "data" / "raw" / "watch_repair.flac")
     parser.add_argument("--models", choices=("bundled", "standard"), default="bundled")
     a = parser.parse_args()
