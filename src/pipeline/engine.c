@@ -214,17 +214,24 @@ static bool owns_net(const ut_engine *e)
     return owns_voice(e) && strcmp(e->own.info.voice.name, "voice-net") == 0;
 }
 
-/* The user's head and the encoder `name` that is in use must be of one kind; `remedy` says how. */
+/* The user's head and the encoder `name` that is in use must be of one kind; `option` chooses it.
+ */
 static ut_status check_own(const ut_engine *e, const ut_encoder_id *own, const char *name,
-                           const char *sha256, const char *remedy, ut_error *err)
+                           const char *sha256, const char *option, ut_error *err)
 {
+    static const char *const choices[][2] = {
+        {"voice-net", "none"}, {"all-MiniLM-L6-v2", "minilm"}, {"undertone-static-160", "bundled"}};
     if (sha256 && strcmp(own->sha256, sha256) == 0)
         return UT_OK;
+    const char *choice = own->name;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (strcmp(own->name, choices[i][0]) == 0)
+            choice = choices[i][1];
     bool same_name = strcmp(own->name, name) == 0;
     return ut_fail(err, UT_ERR_MISMATCH, "engine",
                    "%s was trained on %s, but %s%s is in use; give %s %s, or train it again",
-                   e->own.path, own->name, same_name ? "another edition of " : "", name, remedy,
-                   strcmp(own->name, "voice-net") == 0 ? "none" : own->name);
+                   e->own.path, own->name, same_name ? "another edition of " : "", name, option,
+                   choice);
 }
 
 /* Heads come one for each size of Whisper that they were trained on. */

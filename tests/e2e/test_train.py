@@ -226,7 +226,7 @@ def test_mismatch():
     other[at:at + 4] = b"0000"
     damaged.write_bytes(bytes(other))
     _, err = run("run", "--audio_dir", SAMPLE, "--output_dir", work / "x", "--model", damaged, *LISTEN, expect=1)
-    assert "was trained on voice-net, but another edition of voice-net is in use" in err, err
+    assert "was trained on voice-net, but another edition of voice-net is in use; give --asr_model none" in err, err
 
 
 def bad(folder, manifest, words, code=1, val=None):
