@@ -259,12 +259,17 @@ def test_bad_input():
     bad("short", f"{good}{sad},sad,s0,\n", "4 cells under 3 columns")
     bad("one_class_val", good, "only one emotion", val=f"{head}{work / 'val' / 'sad_0.wav'},sad,s3\n")
     bad("beyond", f"file,emotion,start,end\n{sad},sad,50,51\n{joy},joy,0,1\n", "too little to hear")
-    with wave.open(str(work / "nan.wav"), "wb") as out:
+    nothing = struct.pack("<f", math.nan) * RATE
+    (work / "nan.wav").write_bytes(
+        b"RIFF" + struct.pack("<I", 36 + len(nothing)) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 3, 1, RATE, 4 * RATE, 4, 32) +
+        b"data" + struct.pack("<I", len(nothing)) + nothing)
+    bad("nan", f"{good}{work / 'nan.wav'},sad,s1\n", "not numbers")
+    with wave.open(str(work / "silence.wav"), "wb") as out:
         out.setparams((1, 2, RATE, 0, "NONE", ""))
         out.writeframes(b"\0\0" * RATE)  # silence is no speech, but no reason to fail either
     data = work / "silent"
     (data / "train").mkdir(parents=True)
-    (data / "train" / "m.csv").write_text(good + f"{work / 'nan.wav'},neutral,s1\n")
+    (data / "train" / "m.csv").write_text(good + f"{work / 'silence.wav'},neutral,s1\n")
     shutil.copytree(work / "val", data / "val")
     _, err = train(data / "m.pt", data=data)
     assert "has no angry utterance" in err, err
