@@ -2,13 +2,8 @@
 #include <string.h>
 
 #include "report/assets.h"
+#include "report/page.h"
 #include "serve/internal.h"
-
-/* The page takes nothing from elsewhere, and is in nobody's frame. */
-static const char policy[] =
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: data:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'";
 
 void ut_answer_asset(ut_call *call)
 {
@@ -33,6 +28,6 @@ void ut_answer_asset(ut_call *call)
         ut_respond_static(call, asset->bytes, asset->length, asset->type);
     ut_respond_header(call, MHD_HTTP_HEADER_ETAG, tag);
     ut_respond_header(call, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
-    ut_respond_header(call, "Content-Security-Policy", policy);
+    ut_respond_header(call, "Content-Security-Policy", ut_page_policy);
     ut_respond_header(call, "Referrer-Policy", "no-referrer");
 }
