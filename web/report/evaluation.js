@@ -39,6 +39,14 @@ function reliability() {
   return el('div', {}, root, el('p', { class: 'soft' }, 'How often the prediction was right at each confidence; darker bars count more utterances. On the dashed line confidence would be what it says.'));
 }
 
+const GROUPS = { speaker: 'By speaker', duration: 'By length', confidence: 'By how sure the words are' };
+
+/* Older scores have no groups. */
+function groups() {
+  return Object.entries(GROUPS).filter(([k]) => results.groups && results.groups[k] && results.groups[k].length).map(([k, title]) => [el('h3', {}, title),
+    table(title, [k, 'utterances', 'accuracy', 'mean recall', 'weighted F1'], results.groups[k].map(g => [g.name, String(g.utterances), percent(g.accuracy), percent(g.uar), number(g.weighted_f1, 3)]), [1, 2, 3, 4])]).flat();
+}
+
 const w = results.words;
 document.getElementById('view').replaceWith(el('div', {},
   el('dl', { class: 'summary' }, figure('Accuracy', percent(results.accuracy)), figure('Mean recall', percent(results.uar)), figure('Weighted F1', number(results.weighted.f1, 3)),
@@ -49,6 +57,7 @@ document.getElementById('view').replaceWith(el('div', {},
     const c = results.classes[e];
     return [badge(e), number(c.precision, 3), number(c.recall, 3), number(c.f1, 3), String(c.support), String(c.predicted), String(c.missed)];
   }), [1, 2, 3, 4, 5, 6])),
+  ...(results.groups ? [section('Groups', ...groups())] : []),
   section('Recordings', table('Recordings', ['recording', 'utterances', 'right', 'missed', 'word error rate'], results.files.map(f => [f.file, String(f.utterances), String(f.correct), String(f.missed),
     f.words ? number(f.words.wer * 100, 1) + ' %' : '\u2013']), [1, 2, 3, 4])),
   section('Utterances that were judged otherwise', table('Utterances that were judged otherwise', ['recording', 'from', 'true', 'predicted', 'probability of the true one'],
