@@ -120,7 +120,7 @@ def it_plays_filters_corrects_and_exports(chromium, s):
     page.get_by_text("Kept as happy").wait_for()
     assert more.get_by_role("button", name="happy").get_attribute("aria-pressed") == "true"
 
-    for choice, begin in (("Subtitles, SRT", "1\n00:00:"), ("ELAN", "<?xml"), ("Document", "{\n  \"format\": \"undertone-conversation\"")):
+    for choice, begin in (("Subtitles, SRT", "1\n00:00:"), ("ELAN", "<?xml"), ("Audacity labels", "0."), ("Document", "{\n  \"format\": \"undertone-conversation\"")):
         page.locator(".menu summary").click()
         with page.expect_download() as got:
             page.get_by_role("button", name=choice, exact=True).click()
@@ -179,6 +179,8 @@ def runs_are_compared_and_traced(chromium, s):
     page.get_by_role("button", name="Compare").click()
     page.get_by_role("group", name="Differences").wait_for()
     assert "num_speakers" in page.locator("main").text_content()
+    assert browser.overflow(page) <= 0 and page.locator("td a").count() == 8, "two results of each of four steps"
+    assert not (found := browser.violations(page)), found
     page.get_by_role("link", name="All runs").click()
     page.locator("td a").first.click()
     page.get_by_role("heading", name="Steps").wait_for()
@@ -190,6 +192,34 @@ def runs_are_compared_and_traced(chromium, s):
     steps.last.locator("a").click()
     page.get_by_role("heading", name="Lineage").wait_for()
     browser.until(page, "document.querySelector('.lineage img').naturalWidth > 100")
+    assert not (found := browser.violations(page)), found
+    window.watched.check()
+
+
+def an_hour_scrolls_smoothly(chromium, s):
+    """The real result of the sample, again and again until it lasts an hour and has 800 utterances."""
+    window = Page(chromium, s["url"])
+    page = window.page
+    drop(page, s["sample"])
+    page.wait_for_selector(".conversation", timeout=120000)
+
+    def lengthened(route):
+        answer = route.fetch().json()
+        document = answer["conversation"]
+        once, length = document["utterances"], document["source"]["duration"]
+        times = -(-800 // len(once))
+        document["utterances"] = [{**u, "start": u["start"] + k * length, "end": u["end"] + k * length} for k in range(times) for u in once][:800]
+        document["source"]["duration"] = times * length
+        route.fulfill(json=answer)
+
+    page.route("**/result", lengthened)
+    page.reload()
+    page.wait_for_selector(".conversation")
+    assert page.locator(".row").count() == page.locator("g.u").count() == 800
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    cost, times = browser.scroll_cost(page)
+    print(f"800 utterances: first paint {paint:.0f} ms; scrolling takes {cost:.1f} ms of CPU a frame, frames come every {times[len(times) // 2]:.1f} ms (median)")
+    assert paint < 1000 and cost < 16.7, (paint, cost)
     assert not (found := browser.violations(page)), found
     window.watched.check()
 
@@ -219,10 +249,16 @@ def a_key_is_asked_for(chromium, s):
     field.fill(s["key"])
     page.get_by_role("button", name="Use this key").click()
     page.get_by_text("this service shows no runs").wait_for()
+    page.get_by_role("link", name="Analyse").click()
+    drop(page, s["sample"])  # the key goes along with the upload, the events and the result
+    page.wait_for_selector(".conversation", timeout=120000)
+    page.locator(".menu summary").click()
+    with page.expect_download():
+        page.get_by_role("button", name="Document", exact=True).click()
 
 
 TESTS = [it_begins_at_once_and_for_everybody, it_plays_filters_corrects_and_exports, the_microphone_is_heard, what_goes_wrong_is_said,
-         runs_are_compared_and_traced, a_key_is_asked_for]
+         an_hour_scrolls_smoothly, runs_are_compared_and_traced, a_key_is_asked_for]
 
 
 def main():

@@ -13,12 +13,15 @@ function experts(e) {
   return rows.length ? [el('h3', {}, 'Opinions of the experts'), table('Opinions of the experts', ['expert', 'weight', 'thinks', ...EMOTIONS], rows, [1, 3, 4, 5, 6, 7]), ...reasons] : [];
 }
 
+/* Not a word a line on a telephone. */
+const wide = text => el('div', { class: 'wide' }, text);
+
 function evidence(e) {
   const parts = [], { cues, examples } = e.evidence, signed = v => (v > 0 ? '+' : '') + number(v);
   if (cues.length) parts.push(el('h3', {}, 'Cues'), table('Cues', ['cue', 'in words', 'value', 'against usual', 'effect'],
-    cues.map(c => [c.name, c.text, number(c.value), number(c.relative), signed(c.effect)]), [2, 3, 4]));
+    cues.map(c => [c.name, wide(c.text), number(c.value), number(c.relative), signed(c.effect)]), [2, 3, 4]));
   if (examples.length) parts.push(el('h3', {}, 'Nearest labelled examples'), table('Nearest labelled examples', ['example', 'label', 'distance', 'from'],
-    examples.map(x => [x.text, badge(x.label), number(x.distance, 3), x.source]), [2]));
+    examples.map(x => [wide(x.text), badge(x.label), number(x.distance, 3), x.source]), [2]));
   return parts;
 }
 

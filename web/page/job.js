@@ -6,7 +6,7 @@ import { call, download, follow, json, upload } from './api.js';
 const STAGES = { transcribe: 'Listening', extract: 'Measuring', analyze: 'Judging' };
 const FORMATS = [['html', 'Report', 'report.html'], ['json', 'Document', 'conversation.json'], ['csv', 'Table', 'utterances.csv'], ['srt', 'Subtitles, SRT', 'conversation.srt'],
   ['vtt', 'Subtitles, WebVTT', 'conversation.vtt'], ['txt', 'Text', 'conversation.txt'], ['tsv', 'Times, TSV', 'conversation.tsv'], ['rttm', 'Speaker times, RTTM', 'conversation.rttm'],
-  ['TextGrid', 'Praat', 'conversation.TextGrid'], ['eaf', 'ELAN', 'conversation.eaf']];
+  ['TextGrid', 'Praat', 'conversation.TextGrid'], ['eaf', 'ELAN', 'conversation.eaf'], ['audacity', 'Audacity labels', 'conversation.audacity.txt']];
 const OPTIONS = ['num_speakers', 'language', 'initial_prompt', 'channels'];
 const PEAKS = 2000, DECODE_MOST = 64 * 1024 * 1024;
 

@@ -23,6 +23,9 @@ export async function runs(show, signal) {
       all.map(r => [box(r.id), el('a', { class: 'whole', href: '#/runs/' + r.id }, r.id), el('span', { class: 'whole' }, when(r.began)), r.pipeline, status(r.status), String(r.files), String(r.failed), took(r), r.version]), [5, 6, 7])] : null));
 }
 
+/* What a step made leads to its lineage. */
+const made = hash => (/^[0-9a-f]{64}$/.test(hash || '') ? el('a', { href: '#/lineage/' + hash }, el('code', {}, short(hash))) : value(hash));
+
 /* A value of a record, whatever it is. */
 const value = v => (v === null || v === undefined ? '\u2013' : typeof v === 'object' ? JSON.stringify(v) : String(v));
 
@@ -37,7 +40,7 @@ export async function run(id, show, signal) {
   show(el('div', {}, el('h1', {}, 'Run ' + r.id), el('p', { class: 'soft' }, el('a', { href: '#/runs' }, 'All runs')),
     el('dl', { class: 'summary' }, item('Status', status(r.status)), item('Began', when(r.began)), item('Took', took(r)), item('Files', String(r.files)), item('Failed', String(r.failed))),
     section('Steps', table('Steps', ['conversation', 'step', 'status', 'seconds', 'made', 'what was wrong'], steps.map(s => [s.conversation, s.step, status(s.status), number(s.seconds, 2),
-      s.output ? el('a', { href: '#/lineage/' + s.output }, el('code', {}, short(s.output))) : '', s.error || '']), [3])),
+      made(s.output), s.error || '']), [3])),
     section('Settings', pairs(r.parameters)), section('Models', table('Models', ['for', 'model', 'SHA-256'], (r.models || []).map(m => [m.job, m.name, el('code', {}, short(m.sha256))]))), r.metrics ? section('Scores', pairs(Object.fromEntries(Object.entries(r.metrics).filter(e => typeof e[1] === 'number')))) : null,
     section('Log', lines.length ? el('pre', { class: 'log', tabindex: 0 }, lines.map(l => `${new Date(l.at * 1000).toISOString().slice(11, 19)} ${l.level} ${l.line}`).join('\n')) : el('p', { class: 'soft' }, 'Nothing was logged.'))));
 }
@@ -45,7 +48,8 @@ export async function run(id, show, signal) {
 export async function comparison(a, b, show, signal) {
   const c = await json(`runs/compare?a=${a}&b=${b}`, { signal });
   show(el('div', {}, el('h1', {}, 'Two runs'), el('p', { class: 'soft' }, el('a', { href: '#/runs' }, 'All runs')),
-    c.differences.length ? table('Differences', ['what', 'name', c.a.id, c.b.id], c.differences.map(d => [d.kind, d.name, value(d.a), value(d.b)])) : el('p', {}, 'They do not differ.')));
+    c.differences.length ? table('Differences', ['what', 'name', ...[c.a.id, c.b.id].map(r => el('a', { href: '#/runs/' + r }, r))],
+      c.differences.map(d => [d.kind, d.name, ...[d.a, d.b].map(d.kind === 'step' ? made : value)])) : el('p', {}, 'They do not differ.')));
 }
 
 export async function lineage(artifact, show, signal) {
