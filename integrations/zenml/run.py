@@ -19,7 +19,7 @@ OURS = {"audio_dir", "output_dir", "jobs", "help", "quiet"}
 def known_options(step: str) -> dict[str, bool]:
     """The options of a step, by its --help; True where a value follows."""
     text = subprocess.run([program.find(), step, "--help"], capture_output=True, text=True, check=True).stdout
-    lines = re.findall(r"^  --(\w+) ?(\S*) ", text, flags=re.M)
+    lines = re.findall(r"^  --(\w+)(?: (\S+))?(?= |$)", text, flags=re.M)
     return {name: bool(value) for name, value in lines if name not in OURS}
 
 

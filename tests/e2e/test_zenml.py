@@ -115,7 +115,7 @@ print("SCORES", "accuracy" in scores.run_metadata, sorted({v.type.value for v in
     assert "TYPE Result True one" in out, out[-3000:]
     assert "META" in out and "True" in out.split("META")[1].splitlines()[0], out
     assert "PICTURES ['html']" in out, out
-    assert "SCORES True ['image']" in out, out
+    assert "SCORES True ['html', 'image']" in out, out
 
 
 def test_failures_are_plain():
