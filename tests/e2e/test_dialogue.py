@@ -182,7 +182,8 @@ def test_memory_does_not_grow_with_the_file():
     def long(n):
         return write(f"long{n}.jsonl", [(i // 10, "AB"[i % 2], f"Line {i} of a long talk about the weather.") for i in range(n)])
 
-    small, large = peak_memory(long(3000)), peak_memory(long(30000))
+    # One run in eight takes 25 MB more, whatever the length (seen 63 to 87 MB over 14 runs): the least of three counts.
+    small, large = (min(peak_memory(path) for _ in range(3)) for path in (long(3000), long(30000)))
     assert large < small * 1.1 + 2048, (small, large)
 
 
