@@ -8,7 +8,8 @@ libsndfile1-dev libsoxr-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libs
 libsodium-dev libmicrohttpd-dev libcairo2-dev libutf8proc-dev zlib1g-dev libcmocka-dev ffmpeg python3 python3-pip
 ca-certificates"
 [ "${1:-}" != test ] ||
-    packages="$packages python3-venv python3-numpy python3-sklearn python3-jsonschema chromium praat valgrind"
+    packages="$packages python3-venv python3-numpy python3-sklearn python3-jsonschema chromium praat
+        libxml2-utils valgrind"
 
 case "$(. /etc/os-release && echo "${VERSION_ID:-}")" in
     12) ;;

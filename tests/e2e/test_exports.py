@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Each export read by the program or the library it is for, and compared with the conversation: Praat, ELAN's and
-Praat's readers in Python, subtitle and table readers. What each of them reads is written to JSON by the second half of
-this file, under the Python that has the libraries."""
+"""Each export read by the program or the library it is for, and compared with the conversation: Praat, ELAN's schema,
+ELAN's and Praat's readers in Python, subtitle and table readers. What each of them reads is written to JSON by the second
+half of this file, under the Python that has the libraries."""
 import csv
 import json
 import os
@@ -28,7 +28,8 @@ for i to tiers
   endfor
 endfor
 """
-PACKAGES = ["pympi-ling==1.71", "praatio==6.2.2", "webvtt-py==0.6.0", "srt==3.5.3"]
+PYMPI = "pympi-ling==1.71"
+PACKAGES = [PYMPI, "praatio==6.2.2", "webvtt-py==0.6.0", "srt==3.5.3"]
 
 
 def libraries(folder):
@@ -108,7 +109,7 @@ def check_libraries(read, held, conversation):
 
 
 def check_eaf(path):
-    """The rules of "EAF schema description" 3.0 that a reader relies on: order, references, times."""
+    """What the schema cannot say, or xmllint does not look at (ID and IDREF), and a reader relies on."""
     root = tree.parse(path).getroot()
     assert root.tag == "ANNOTATION_DOCUMENT" and {"AUTHOR", "DATE", "VERSION", "FORMAT"} <= set(root.attrib)
     order = ["HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "LANGUAGE", "CONSTRAINT", "CONTROLLED_VOCABULARY"]
@@ -138,6 +139,19 @@ def check_eaf(path):
                 assert own[annotation.get("ANNOTATION_REF")] == tier.get("PARENT_REF")
                 assert entries[annotation.get("CVE_REF")] == annotation[0].text
     assert ids
+
+
+def check_schema(schema, *paths):
+    """The schema of ELAN's own makers, which pympi's tests carry; it refuses what is broken on purpose."""
+    validate = ["xmllint", "--noout", "--nonet", "--schema", str(schema)]
+    for path in paths:
+        done = subprocess.run([*validate, str(path)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    text = paths[0].read_text()
+    for good, bad in ((' LINGUISTIC_TYPE_REF="emotion"', ' LINGUISTIC_TYPE_REF="mood"'), ("<TIME_ORDER>", "<TIME_ORDER><TIER/>"), ('CONSTRAINTS="Symbolic', 'CONSTRAINT="Symbolic')):
+        assert good in text, good
+        done = subprocess.run([*validate, "-"], input=text.replace(good, bad, 1), capture_output=True, text=True)
+        assert done.returncode != 0, bad
 
 
 def check_tables(folder, conversation):
@@ -181,6 +195,10 @@ def main():
             check_praat(folder, held)
         else:
             skipped.append("SKIP: the TextGrid in Praat (praat is not installed)")
+        try:
+            check_schema(packages.source(PYMPI) / "test" / "EAFv3.0.xsd", folder / "conversation.eaf", folder / "nothing.eaf")
+        except packages.Absent as why:
+            skipped.append(f"SKIP: ELAN's schema ({why})")
         try:
             python = packages.python("export-readers", *PACKAGES)
         except packages.Absent as why:

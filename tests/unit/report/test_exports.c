@@ -233,6 +233,14 @@ static void tiers_do_not_overlap(void **state)
     ut_conversation_destroy(c);
 }
 
+static void keep(const char *folder, const char *name, ut_buf *out)
+{
+    char *path = ut_path_join(folder, name);
+    assert_int_equal(ut_file_write(path, out->data, out->length, NULL), UT_OK);
+    free(path);
+    ut_buf_clear(out);
+}
+
 /* For the test that opens them in their own programs: exports/ in the build folder. */
 static void writes_examples(void **state)
 {
@@ -245,19 +253,16 @@ static void writes_examples(void **state)
     ut_conversation *c = synthetic(40);
     ut_buf out;
     ut_buf_init(&out, 0);
-    for (size_t i = 0; i <= UT_EXPORT_COUNT; i++) {
-        ut_buf_clear(&out);
-        if (i < UT_EXPORT_COUNT)
-            assert_int_equal(ut_exports[i].write(c, &out), UT_OK);
-        else
-            assert_int_equal(
-                ut_conversation_write(c, UT_DOCUMENT_WHOLE, (ut_sink){ut_buf_put, &out}, NULL),
-                UT_OK);
-        char *path =
-            ut_path_join(folder, i < UT_EXPORT_COUNT ? ut_exports[i].name : "conversation.json");
-        assert_int_equal(ut_file_write(path, out.data, out.length, NULL), UT_OK);
-        free(path);
+    for (size_t i = 0; i < UT_EXPORT_COUNT; i++) {
+        assert_int_equal(ut_exports[i].write(c, &out), UT_OK);
+        keep(folder, ut_exports[i].name, &out);
     }
+    assert_int_equal(ut_conversation_write(c, UT_DOCUMENT_WHOLE, (ut_sink){ut_buf_put, &out}, NULL),
+                     UT_OK);
+    keep(folder, "conversation.json", &out);
+    c->utterance_count = 0;
+    assert_int_equal(ut_export_eaf(c, &out), UT_OK);
+    keep(folder, "nothing.eaf", &out);
     ut_buf_free(&out);
     ut_conversation_destroy(c);
     free(folder);
