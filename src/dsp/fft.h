@@ -24,6 +24,11 @@ void ut_fft_forward(const ut_fft *fft, const float *x, float *re, float *im, flo
 /* The power spectrum alone: power[n/2+1] = re^2 + im^2. */
 void ut_fft_power(const ut_fft *fft, const float *x, float *power, float *scratch);
 
+/* The same of four signals at once, sample by sample beside one another: x[n][4], power[n/2+1][4].
+ * Each is bit by bit what ut_fft_power() makes of it, in a third of the time. Four times the
+ * scratch. */
+void ut_fft_power4(const ut_fft *fft, const float *x, float *power, float *scratch);
+
 /* Inverse of ut_fft_forward, including the 1/n: x[n] from re[n/2+1], im[n/2+1]. */
 void ut_fft_inverse(const ut_fft *fft, const float *re, const float *im, float *x, float *scratch);
 

@@ -38,8 +38,9 @@ void ut_window_fill(ut_window kind, int n, float *window)
 {
     double span = kind == UT_WINDOW_HANN_PERIODIC ? n : n - 1;
     double base = kind == UT_WINDOW_HAMMING ? 0.54 : 0.5;
+    double power = kind == UT_WINDOW_POVEY ? 0.85 : 1.0;
     for (int i = 0; i < n; i++)
-        window[i] = span > 0 ? (float)(base - (1 - base) * cos(2 * M_PI * i / span)) : 1;
+        window[i] = span > 0 ? (float)pow(base - (1 - base) * cos(2 * M_PI * i / span), power) : 1;
 }
 
 static double to_mel(ut_mel_scale scale, double hertz)
@@ -56,7 +57,7 @@ static double to_hertz(ut_mel_scale scale, double mel)
     return mel < 15 ? mel * 200 / 3 : 1000 * exp((mel - 15) * log(6.4) / 27);
 }
 
-/* Triangles in hertz between neighbouring mel points, as librosa's filters.mel; only the bins where
+/* Triangles between neighbouring mel points, as librosa's filters.mel or HTK's; only the bins where
  * one is above zero are kept. */
 static ut_status make_filters(ut_mel *mel, ut_error *err)
 {
@@ -78,8 +79,9 @@ static ut_status make_filters(ut_mel *mel, ut_error *err)
         f->offset = used;
         for (int k = 0; k < bins; k++) {
             double hertz = (double)k * o->rate / o->fft;
-            double weight =
-                fmin((hertz - left) / (centre - left), (right - hertz) / (right - centre));
+            double weight = o->warped ? 1 - fabs((to_mel(o->scale, hertz) - low) / step - (b + 1))
+                                      : fmin((hertz - left) / (centre - left),
+                                             (right - hertz) / (right - centre));
             if (weight <= 0)
                 continue;
             if (!f->count)
@@ -112,6 +114,8 @@ ut_status ut_mel_create(const ut_mel_options *options, ut_mel **out, ut_error *e
         return status;
     }
     ut_window_fill(o.window, o.frame, mel->window);
+    for (int i = 0; o.gain > 0 && i < o.frame; i++)
+        mel->window[i] *= o.gain;
     *out = mel;
     return UT_OK;
 }
@@ -143,39 +147,89 @@ size_t ut_mel_scratch(const ut_mel *mel)
     return UT_MEL_SCRATCH((size_t)mel->options.fft);
 }
 
+static inline float finish(const ut_mel *mel, float sum)
+{
+    float floor = mel->options.log_floor;
+    sum += mel->options.add_floor ? floor : 0.0f;
+    return floor > 0 ? logf(sum > floor ? sum : floor) : sum;
+}
+
 void ut_mel_apply(const ut_mel *mel, const float *spectrum, float *out)
 {
-    float floor = mel->options.log_floor, added = mel->options.add_floor ? floor : 0.0f;
     for (int b = 0; b < mel->options.bands; b++) {
         const filter *f = &mel->filters[b];
         const float *w = mel->weights + f->offset;
         float sum = 0;
         for (int k = 0; k < f->count; k++)
             sum += w[k] * spectrum[f->first + k];
-        sum += added;
-        out[b] = floor > 0 ? logf(sum > floor ? sum : floor) : sum;
+        out[b] = finish(mel, sum);
     }
+}
+
+/* Cuts a frame into every `step`-th float of out, ready for the transform. */
+static void cut(const ut_mel *mel, const float *pcm, float *out, int step)
+{
+    const ut_mel_options *o = &mel->options;
+    double sum = 0;
+    for (int i = 0; o->centred && i < o->frame; i++)
+        sum += pcm[i];
+    float mean = (float)(sum / o->frame);
+    for (int i = 0; i < o->frame; i++) {
+        float before = pcm[i ? i - 1 : 0] - mean;
+        out[i * step] = (pcm[i] - mean - o->emphasis * before) * mel->window[i];
+    }
+    for (int i = o->frame; i < o->fft; i++)
+        out[i * step] = 0;
+}
+
+static void magnitudes(const ut_mel *mel, float *spectrum, int count)
+{
+    for (int k = 0; mel->options.magnitude && k < count; k++)
+        spectrum[k] = sqrtf(spectrum[k]);
 }
 
 void ut_mel_frame(const ut_mel *mel, const float *pcm, float *out, float *scratch)
 {
-    const ut_mel_options *o = &mel->options;
+    int bins = mel->options.fft / 2 + 1;
     float *frame = scratch;
-    float *spectrum = frame + o->fft;
-    for (int i = 0; i < o->frame; i++)
-        frame[i] = pcm[i] * mel->window[i];
-    memset(frame + o->frame, 0, (size_t)(o->fft - o->frame) * sizeof *frame);
-    ut_fft_power(mel->fft, frame, spectrum, spectrum + o->fft / 2 + 1);
-    for (int k = 0; o->magnitude && k <= o->fft / 2; k++)
-        spectrum[k] = sqrtf(spectrum[k]);
+    float *spectrum = frame + mel->options.fft;
+    cut(mel, pcm, frame, 1);
+    ut_fft_power(mel->fft, frame, spectrum, spectrum + bins);
+    magnitudes(mel, spectrum, bins);
     ut_mel_apply(mel, spectrum, out);
+}
+
+static void four_frames(const ut_mel *mel, const float *pcm, float *out, float *scratch)
+{
+    typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+    const ut_mel_options *o = &mel->options;
+    int bins = o->fft / 2 + 1;
+    float *frames = scratch;
+    float *spectrum = frames + 4 * o->fft;
+    for (int i = 0; i < 4; i++)
+        cut(mel, pcm + (size_t)i * (size_t)o->hop, frames + i, 4);
+    ut_fft_power4(mel->fft, frames, spectrum, spectrum + 4 * bins);
+    magnitudes(mel, spectrum, 4 * bins);
+    for (int b = 0; b < o->bands; b++) {
+        const filter *f = &mel->filters[b];
+        const quad *power = (const quad *)spectrum + f->first;
+        const float *w = mel->weights + f->offset;
+        quad sum = {0};
+        for (int k = 0; k < f->count; k++)
+            sum += w[k] * power[k];
+        for (int i = 0; i < 4; i++)
+            out[i * o->bands + b] = finish(mel, sum[i]);
+    }
 }
 
 void ut_mel_run(const ut_mel *mel, const float *pcm, int count, float *out, float *scratch)
 {
-    for (int i = 0; i < count; i++)
-        ut_mel_frame(mel, pcm + (size_t)i * (size_t)mel->options.hop,
-                     out + (size_t)i * (size_t)mel->options.bands, scratch);
+    size_t hop = (size_t)mel->options.hop, bands = (size_t)mel->options.bands;
+    int done = 0;
+    for (; done + 4 <= count; done += 4)
+        four_frames(mel, pcm + (size_t)done * hop, out + (size_t)done * bands, scratch);
+    for (; done < count; done++)
+        ut_mel_frame(mel, pcm + (size_t)done * hop, out + (size_t)done * bands, scratch);
 }
 
 void ut_mel_filters(const ut_mel *mel, float *filters)

@@ -46,6 +46,62 @@ static void equals_the_definition(void **state)
     assert_null(ut_fft_create(65537));
 }
 
+/* Bit by bit: what is faster must not be another thing. */
+static void four_at_once_are_four_alone(void **state)
+{
+    (void)state;
+    const int sizes[] = {1, 2, 5, 12, 49, 400, 512, 551};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        int n = sizes[s], bins = n / 2 + 1;
+        ut_fft *fft = ut_fft_create(n);
+        float *x = ut_test_floats((size_t)n * 4), *one = malloc((size_t)n * sizeof *one);
+        float *power = malloc((size_t)bins * 5 * sizeof *power), *alone = power + 4 * bins;
+        float *scratch = malloc(4 * ut_fft_scratch(fft) * sizeof *scratch);
+        assert_true(fft && one && power && scratch);
+        ut_fft_power4(fft, x, power, scratch);
+        for (int i = 0; i < 4; i++) {
+            for (int t = 0; t < n; t++)
+                one[t] = x[4 * t + i];
+            ut_fft_power(fft, one, alone, scratch);
+            for (int k = 0; k < bins; k++)
+                assert_memory_equal(&power[4 * k + i], &alone[k], sizeof *alone);
+        }
+        free(x);
+        free(one);
+        free(power);
+        free(scratch);
+        ut_fft_destroy(fft);
+    }
+}
+
+static void frames_in_a_row_are_frames_alone(void **state)
+{
+    (void)state;
+    enum { FRAMES = 7, SAMPLES = 6 * 160 + 400, BANDS = 26 };
+    const ut_mel_options kinds[] = {
+        ut_mel_defaults(),
+        {.window = UT_WINDOW_POVEY, .warped = true, .centred = true, .emphasis = 0.97f, .gain = 2},
+        {.window = UT_WINDOW_HANN, .magnitude = true, .area = true, .log_floor = 1e-3f},
+    };
+    float *pcm = ut_test_floats(SAMPLES);
+    for (size_t q = 0; q < sizeof kinds / sizeof *kinds; q++) {
+        ut_mel_options o = kinds[q];
+        o.rate = 16000, o.frame = 400, o.fft = 512, o.hop = 160, o.bands = BANDS;
+        ut_mel *mel;
+        assert_int_equal(ut_mel_create(&o, &mel, NULL), UT_OK);
+        float *scratch = malloc(ut_mel_scratch(mel) * sizeof *scratch);
+        float rows[FRAMES * BANDS], row[BANDS];
+        ut_mel_run(mel, pcm, FRAMES, rows, scratch);
+        for (int f = 0; f < FRAMES; f++) {
+            ut_mel_frame(mel, pcm + f * 160, row, scratch);
+            assert_memory_equal(row, rows + f * BANDS, sizeof row);
+        }
+        free(scratch);
+        ut_mel_destroy(mel);
+    }
+    free(pcm);
+}
+
 /* From librosa.filters.mel(sr=16000, n_fft=400, n_mels=80): Whisper's own filters. */
 static void filters_are_slaneys(void **state)
 {
@@ -129,6 +185,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_definition),
+        cmocka_unit_test(four_at_once_are_four_alone),
+        cmocka_unit_test(frames_in_a_row_are_frames_alone),
         cmocka_unit_test(filters_are_slaneys),
         cmocka_unit_test(a_tone_lands_in_its_band_whatever_its_level),
         cmocka_unit_test(floor_bounds_or_is_added),
