@@ -70,6 +70,7 @@ typedef struct ut_options {
     ut_channels channels;
     unsigned modalities;
     int retrieval; /* 1: labelled examples vote, 0: not */
+    int causal; /* 1: turns after an utterance do not change what context says of it, 0: they may */
     /* The user's knowledge base: a file (made if absent) or "chroma://host:port/collection". Its
      * labelled utterances vote beside the bundled examples; what is analysed is added to it without
      * a label. NULL: none. */
@@ -114,7 +115,7 @@ UT_API void ut_session_cancel(ut_session *session);
 
 /* How recordings of this session are taken, in place of the engine's own options: language,
  * initial_prompt, max_duration, beam_size, num_speakers, min_speakers, max_speakers, channels,
- * modalities and retrieval. The others name models, and stay the engine's. Copied. */
+ * modalities, retrieval and causal. The others name models, and stay the engine's. Copied. */
 UT_API UT_MUST_CHECK ut_status ut_session_set_options(ut_session *session,
                                                       const ut_options *options, ut_error *err);
 

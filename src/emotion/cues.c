@@ -164,7 +164,7 @@ static ut_status add_cue(ut_conversation *c, ut_emotion *e, ut_cue cue, ut_error
 {
     if (!cue.name || !cue.text)
         return ut_fail_memory(err, "emotion");
-    if (!e->cues && !(e->cues = UT_ARENA_NEW(c->arena, ut_cue, KINDS * MOST)))
+    if (!e->cues && !(e->cues = UT_ARENA_NEW(c->arena, ut_cue, KINDS * MOST + 1)))
         return ut_fail_memory(err, "emotion");
     e->cues[e->cue_count++] = cue;
     return UT_OK;
@@ -197,12 +197,12 @@ static ut_status add_words(const ut_cue_ground *g, ut_conversation *c, ut_uttera
 }
 
 /* "the turn before, by the same speaker" */
-static const char *place_in_words(ut_arena *arena, size_t before, bool same)
+static const char *place_in_words(ut_arena *arena, int away, bool same)
 {
     static const char *const numbers[] = {"the turn", "two turns", "three turns", "four turns"};
     char text[64];
-    snprintf(text, sizeof text, "%s before, by %s", numbers[before - 1],
-             same ? "the same speaker" : "another speaker");
+    snprintf(text, sizeof text, "%s %s, by %s", numbers[abs(away) - 1],
+             away < 0 ? "before" : "after", same ? "the same speaker" : "another speaker");
     return ut_arena_strdup(arena, text);
 }
 
@@ -216,8 +216,10 @@ static ut_status add_turns(const ut_cue_ground *g, ut_conversation *c, ut_uttera
     const ut_context_turn *turns[UT_CONTEXT_TURNS];
     if (!e->opinions[UT_EXPERT_CONTEXT].present)
         return UT_OK;
-    for (size_t k = 1; k < UT_CONTEXT_TURNS && g->turns[k]; k++) {
+    for (int k = 1; k < UT_CONTEXT_TURNS; k++) {
         float p[UT_EMOTIONS];
+        if (!g->turns[k])
+            continue;
         memcpy(turns, g->turns, sizeof turns);
         turns[k] = NULL;
         ut_context_expert_classify(g->models->context, turns, p);
@@ -225,17 +227,20 @@ static ut_status add_turns(const ut_cue_ground *g, ut_conversation *c, ut_uttera
         if (fabsf(effect) < noticed)
             continue;
         char name[32];
-        float at = (float)(u - c->utterances) - (float)k;
+        int away = k <= UT_CONTEXT_BEFORE ? -k : k - UT_CONTEXT_BEFORE;
+        float at = (float)(u - c->utterances) + (float)away;
         snprintf(name, sizeof name, "turn %.0f", (double)at);
         ut_cue cue = {ut_arena_strdup(c->arena, name),
-                      place_in_words(c->arena, k, g->turns[k]->speaker == g->turns[0]->speaker), at,
-                      NAN, effect};
+                      place_in_words(c->arena, away, g->turns[k]->speaker == g->turns[0]->speaker),
+                      at, NAN, effect};
         UT_TRY(add_cue(c, e, cue, err));
         for (size_t i = e->cue_count - 1; i > first && fabsf(e->cues[i - 1].effect) < fabsf(effect);
              i--) {
             e->cues[i] = e->cues[i - 1];
             e->cues[i - 1] = cue;
         }
+        if (e->cue_count > first + MOST)
+            e->cue_count--;
     }
     return UT_OK;
 }

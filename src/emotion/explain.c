@@ -18,7 +18,7 @@ static int best_label(const float p[UT_EMOTIONS])
 static void say_experts(ut_buf *b, const ut_emotion *e)
 {
     static const char *const subjects[UT_EXPERTS] = {
-        "the voice sounds", "the words read", "the turns before suggest", "similar examples are",
+        "the voice sounds", "the words read", "the turns around it suggest", "similar examples are",
         "the language model says"};
     bool first = true;
     for (int x = 0; x < UT_EXPERTS; x++) {

@@ -28,7 +28,7 @@ typedef struct judging {
 
 ut_judge_options ut_judge_defaults(void)
 {
-    return (ut_judge_options){true, true, true, true, true, 5};
+    return (ut_judge_options){true, true, true, true, true, true, 5};
 }
 
 /* The speaker's mean voice, NULL while it rests on too little. */
@@ -81,12 +81,15 @@ static void reliabilities(const judging *j, const ut_utterance *u, float r[UT_EX
     r[UT_EXPERT_LANGUAGE_MODEL] = j->trust;
 }
 
-/* The turn and those before it, as the context expert sees them. */
+/* The turn and those around it, as the context expert sees them. */
 static void turns_of(const judging *j, size_t index, const ut_context_turn *turns[UT_CONTEXT_TURNS])
 {
     size_t at = j->c->history_count + index;
-    for (size_t k = 0; k < UT_CONTEXT_TURNS; k++)
+    size_t left = j->options->ahead ? j->c->utterance_count - 1 - index : 0;
+    for (size_t k = 0; k <= UT_CONTEXT_BEFORE; k++)
         turns[k] = k <= at ? &j->turns[at - k] : NULL;
+    for (size_t k = 1; k <= UT_CONTEXT_AFTER; k++)
+        turns[UT_CONTEXT_BEFORE + k] = k <= left ? &j->turns[at + k] : NULL;
 }
 
 static void ask_one(const judging *j, size_t index)
@@ -100,9 +103,10 @@ static void ask_one(const judging *j, size_t index)
     size_t before = j->c->history_count + index;
     memcpy(text->probabilities, j->turns[before].p_text, sizeof text->probabilities);
     ut_opinion *context = &e->opinions[UT_EXPERT_CONTEXT];
-    if (j->models->context && j->options->context && before > 0 && j->read[index]) {
-        const ut_context_turn *turns[UT_CONTEXT_TURNS];
-        turns_of(j, index, turns);
+    const ut_context_turn *turns[UT_CONTEXT_TURNS];
+    turns_of(j, index, turns);
+    bool others = turns[1] || turns[1 + UT_CONTEXT_BEFORE];
+    if (j->models->context && j->options->context && others && j->read[index]) {
         ut_context_expert_classify(j->models->context, turns, context->probabilities);
         context->present = true;
     }

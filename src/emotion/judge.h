@@ -44,6 +44,7 @@ typedef struct ut_judge_models {
 
 typedef struct ut_judge_options {
     bool audio, text, context, retrieval;
+    bool ahead;   /* context sees the turns after, too */
     bool explain; /* false: no cues and no explanation, which take most of the time */
     int baseline; /* utterances of a speaker that make a voice baseline */
 } ut_judge_options;

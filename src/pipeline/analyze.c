@@ -163,6 +163,7 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     options.text = o->modalities & UT_MODALITY_TEXT;
     options.context = o->modalities & UT_MODALITY_CONTEXT;
     options.retrieval = o->retrieval;
+    options.ahead = !o->causal;
     options.explain = !step->labels_only;
     UT_TRY(ut_step_check(step, err));
     ut_step_report(step, "analyze", 0);

@@ -74,6 +74,7 @@ const ut_setting_row ut_setting_rows[] = {
      "LIST", "experts to ask: any of audio,text,context (all)"},
     TEXT(store, R | A | K | S | N, "WHERE",
          "knowledge base: a file, or chroma://host:port/collection"),
+    FLAG(causal, R | A | S | Q, "context sees only the turns before, as if it were live"),
     FLAG(no_retrieval, R | A | S | Q, "labelled examples have no vote"),
     TEXT(llm, R | A | S, "MODEL",
          "ask this language model where unsure (see OPENAI_BASE_URL below)"),
@@ -457,6 +458,7 @@ ut_status ut_settings_finish(ut_settings *settings, ut_error *err)
     o->min_speakers = settings->min_speakers;
     o->max_speakers = settings->max_speakers;
     o->retrieval = !settings->no_retrieval;
+    o->causal = settings->causal;
     o->llm = settings->llm;
     o->llm_gate = settings->llm_gate;
     o->llm_budget = settings->llm_budget;

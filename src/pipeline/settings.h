@@ -68,6 +68,7 @@ typedef struct ut_settings {
     int jobs;
     bool redact;
     bool no_retrieval;
+    bool causal;
     bool no_audio_in_report;
     bool quiet;
     bool no_cache;

@@ -6,7 +6,8 @@
 A text expert is a two-layer network on the sentence vector plus a linear model on hashed word n-grams (1 and 2 words of
 BERT's basic tokenizer). Corpora differ in how often they feel anything, so each has its own output bias while training;
 the bias and temperature that are shipped are fitted on MELD's development set together with the held-out fifth of
-DailyDialog, whose talk is mostly neutral as real calls are. The context expert sees the current turn and up to four before it. It
+DailyDialog, whose talk is mostly neutral as real calls are. The context expert sees the current turn, up to four before it and,
+unless it works live, two after it. It
 is trained on out-of-fold opinions of the text experts. Test splits are never read.
 """
 
@@ -29,7 +30,7 @@ from text_static import static_embed
 LABELS = text_corpora.LABELS
 BUCKETS = 1 << 15
 HIDDEN = 192
-WINDOW = 4
+BEFORE, AFTER = 4, 2
 TALK_EPOCHS = 4
 MAP = 32
 CONTEXT_HIDDEN = 48
@@ -180,14 +181,13 @@ def scores(p, y):
 
 
 def context_inputs(groups):
-    """Per scored turn: indices of the current and previous turns (-1 absent) and same-speaker flags."""
+    """Per scored turn: indices of the turn, those before and those after (-1 absent), and same-speaker flags."""
     index, same = [], []
     for g in groups:
         for i, t in enumerate(g):
-            row, flag = [t.at], [1.0]
-            for k in range(1, WINDOW + 1):
-                row.append(g[i - k].at if i >= k else -1)
-                flag.append(float(i >= k and g[i - k].speaker == t.speaker))
+            seen = [i - k for k in range(BEFORE + 1)] + [i + k for k in range(1, AFTER + 1)]
+            row = [g[k].at if 0 <= k < len(g) else -1 for k in seen]
+            flag = [float(0 <= k < len(g) and g[k].speaker == t.speaker) for k in seen]
             index.append(row)
             same.append(flag)
     return np.array(index), np.array(same, dtype=np.float32)
@@ -209,7 +209,7 @@ class Context(torch.nn.Module):
     def __init__(self, dim):
         super().__init__()
         self.map = torch.nn.Linear(dim, MAP, bias=False)
-        self.hidden = torch.nn.Linear((WINDOW + 1) * (7 + MAP), CONTEXT_HIDDEN)
+        self.hidden = torch.nn.Linear((1 + BEFORE + AFTER) * (7 + MAP), CONTEXT_HIDDEN)
         self.output = torch.nn.Linear(CONTEXT_HIDDEN, 5)
         torch.nn.init.zeros_(self.output.weight)
         torch.nn.init.zeros_(self.output.bias)
@@ -252,7 +252,7 @@ def stored_expert(w, vectors, texts):
 
 
 def stored_context(w, index, same, p, vectors):
-    """A saved context expert; index [n, window + 1] into p and vectors, -1 where there is no turn."""
+    """A saved context expert; index [n, 1 + BEFORE + AFTER] into p and vectors, -1 where there is no turn."""
     log_p = np.log(np.maximum(p, 1e-6))
     mapped = vectors @ w["map.weight"].astype(np.float32).T
     present = (index >= 0).astype(np.float32)[:, :, None]
@@ -350,14 +350,15 @@ def main():
     same_t, index_t, target = torch.from_numpy(same), torch.from_numpy(index), torch.from_numpy(y[current])
     generator = np.random.default_rng(text_corpora.SEED)
 
-    def forward(net, which, shift, alone=False):
-        i, flags = index_t[which], same_t[which]
-        if alone:
-            i, flags = i.clone(), flags.clone()
+    def forward(net, which, shift, sees="both"):
+        i, flags = index_t[which].clone(), same_t[which].clone()
+        if sees == "live":
+            i[:, 1 + BEFORE :], flags[:, 1 + BEFORE :] = -1, 0
+        elif sees == "alone":
             i[:, 1:], flags[:, 1:] = -1, 0
         return net(torch.where(i >= 0, i + shift, i), flags, log_p, both)
 
-    def fit_context(alone):
+    def fit_context(*sees):
         torch.manual_seed(text_corpora.SEED)
         order = np.random.default_rng(text_corpora.SEED)
         net = Context(both.shape[1])
@@ -365,45 +366,51 @@ def main():
         for _ in range(6):
             for b in np.array_split(order.permutation(rows), len(rows) // 256):
                 shift = torch.from_numpy(order.integers(0, 2, (len(b), 1)) * n)
-                loss = F.cross_entropy(forward(net, b, shift, alone), target[b], reduction="none", label_smoothing=0.05)
+                z = forward(net, b, shift, sees[order.integers(0, len(sees))])
+                loss = F.cross_entropy(z, target[b], reduction="none", label_smoothing=0.05)
                 loss = (loss * w[b]).sum() / w[b].sum()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
         return net.eval()
 
-    model = fit_context(False)
+    # One network for both modes: it learns with the turns after the current one and without them.
+    model = fit_context("both", "live")
     # The same network without the turns before: what of the gain is context, and not the tuning to conversations.
-    control = fit_context(True)
+    control = fit_context("alone")
     place = {c: np.flatnonzero((split[current] == "dev") & (corpus[current] == CORPORA.index(c))) for c in ("meld", "dailydialog", "emorynlp")}
     both_rows = np.concatenate([place["meld"], place["dailydialog"]])
     context = {}
-    calibrated = np.concatenate([y[current[both_rows]]] * 2)
 
     @torch.no_grad()
-    def calibrate(net, alone):
-        z = torch.cat([forward(net, both_rows, 0, alone), forward(net, both_rows, n, alone)])
-        return fit_calibration(z, torch.from_numpy(calibrated), torch.cat([tune_w, tune_w]))
+    def calibrate(net, *sees):
+        z = torch.cat([forward(net, both_rows, shift, s) for shift in (0, n) for s in sees])
+        count = 2 * len(sees)
+        return fit_calibration(z, target[both_rows].repeat(count), tune_w.repeat(count))
 
-    scale, bias = calibrate(model, False)
-    control_scale, control_bias = calibrate(control, True)
+    scale, bias = calibrate(model, "both", "live")
+    control_scale, control_bias = calibrate(control, "alone")
     for shift, name in ((0, "minilm"), (n, "static")):
         for c, which in place.items():
             with torch.no_grad():
-                p = (forward(model, which, shift) * scale + bias).softmax(1).numpy()
-                alone = (forward(control, which, shift, True) * control_scale + control_bias).softmax(1).numpy()
+                p = {sees: (forward(model, which, shift, sees) * scale + bias).softmax(1).numpy() for sees in ("both", "live")}
+                alone = (forward(control, which, shift, "alone") * control_scale + control_bias).softmax(1).numpy()
             truth = y[current[which]]
-            s = scores(p, truth)
-            s["alone"] = scores(alone, truth)
-            for key, q in (("gain_over_text_95", opinions[name][current[which]].numpy()), ("gain_over_alone_95", alone)):
-                s[key] = bootstrap_gain(p, q, truth, generator)
-            context[f"{name}/{c}"] = s
-            print("context", name, c, s["weighted_f1"], s["uar"], s["ece"], "gain over text", s["gain_over_text_95"],
-                  "over itself without the turns before", s["gain_over_alone_95"])
+            text = opinions[name][current[which]].numpy()
+            for sees, q in p.items():
+                s = scores(q, truth)
+                s["gain_over_text_95"] = bootstrap_gain(q, text, truth, generator)
+                s["gain_over_alone_95"] = bootstrap_gain(q, alone, truth, generator)
+                context[f"{name}/{c}/{sees}"] = s
+                print("context", name, c, sees, s["weighted_f1"], s["uar"], s["ece"], "gain over text", s["gain_over_text_95"],
+                      "over itself without other turns", s["gain_over_alone_95"])
+            context[f"{name}/{c}/gain_both_over_live_95"] = g = bootstrap_gain(p["both"], p["live"], truth, generator)
+            print("  both over live", g)
     save_file({"map.weight": f16(model.map.weight), "hidden.weight": f16(model.hidden.weight), "hidden.bias": model.hidden.bias.detach().numpy(),
                "output.weight": f16(model.output.weight), "output.bias": model.output.bias.detach().numpy(),
                "scale": np.array([scale], dtype=np.float32), "prior": bias.numpy().astype(np.float32)}, out / "context.safetensors",
-              metadata={"data": "MELD, EmoryNLP, DailyDialog", "licence": licence, "labels": " ".join(LABELS), "window": str(WINDOW)})
+              metadata={"data": "MELD, EmoryNLP, DailyDialog", "licence": licence, "labels": " ".join(LABELS),
+                        "before": str(BEFORE), "after": str(AFTER)})
     report["context"] = context
     (Path(a.cache) / "report.json").write_text(json.dumps(report, indent=1))
 

@@ -2,7 +2,7 @@
  *
  * The text expert is a two-layer network on a sentence vector plus a linear model on hashed word
  * n-grams; there is one for each encoder (models/text/emotion-minilm, emotion-static). The context
- * expert looks at the current turn and up to four before it (causal), after the manner of
+ * expert looks at the current turn, up to four before it and two after it, after the manner of
  * DialogueRNN's speaker and listener states, in one small window network. Probabilities are in the
  * order sad, happy, angry, neutral, non-neutral and sum to 1. Scores: models/text/emotion.md.
  *
@@ -15,9 +15,15 @@
 
 #include "undertone_status.h"
 
-/* Labels, values of a sentence vector, and the turns that context looks at: the current one and
- * four before it. */
-enum { UT_TEXT_LABELS = 5, UT_TEXT_DIMENSIONS = 384, UT_CONTEXT_TURNS = 5 };
+/* Labels, values of a sentence vector, and the turns that context looks at: the current one, those
+ * before it and those after it. */
+enum {
+    UT_TEXT_LABELS = 5,
+    UT_TEXT_DIMENSIONS = 384,
+    UT_CONTEXT_BEFORE = 4,
+    UT_CONTEXT_AFTER = 2,
+    UT_CONTEXT_TURNS = 1 + UT_CONTEXT_BEFORE + UT_CONTEXT_AFTER
+};
 
 typedef struct ut_text_expert ut_text_expert;
 
@@ -67,8 +73,9 @@ UT_MUST_CHECK ut_status ut_context_expert_open(const char *path, ut_context_expe
                                                ut_error *err);
 void ut_context_expert_close(ut_context_expert *expert); /* NULL is fine */
 
-/* p[5] of turns[0] from itself and turns[1] .. before it, the nearest first; NULL where there is
- * none. */
+/* p[5] of turns[0] from itself, the turns before it (turns[1] .., the nearest first) and after it
+ * (turns[1 + UT_CONTEXT_BEFORE] .., the nearest first); NULL where there is none or, live, where it
+ * has not been said yet. The expert was trained with the turns after and without them. */
 void ut_context_expert_classify(const ut_context_expert *expert,
                                 const ut_context_turn *const turns[UT_CONTEXT_TURNS], float *p);
 

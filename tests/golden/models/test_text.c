@@ -222,8 +222,12 @@ static void bundled_models_think_like_the_reference(void **state)
         compare(turns[i].p_text, &opinions.rows[i], 5, 1e-4);
         turns[i].embedding = x[i];
         turns[i].speaker = (int)(i % 2);
-        for (size_t k = 0; k < UT_CONTEXT_TURNS; k++)
+    }
+    for (size_t i = 0; i < vectors.count; i++) {
+        for (size_t k = 0; k <= UT_CONTEXT_BEFORE; k++)
             window[k] = k <= i ? &turns[i - k] : NULL;
+        for (size_t k = 1; k <= UT_CONTEXT_AFTER; k++)
+            window[UT_CONTEXT_BEFORE + k] = i + k < vectors.count ? &turns[i + k] : NULL;
         ut_context_expert_classify(c, window, p);
         compare(p, &contexts.rows[i], 5, 2e-4);
     }

@@ -210,7 +210,7 @@ static void removing_a_turn_moves_the_probability_as_said(void **state)
 {
     (void)state;
     static const char *const texts[] = {"I hate you, you ruined everything again!",
-                                        "You are a liar and I hate you!", "Fine."};
+                                        "You are a liar and I hate you!", "Stop it."};
     ut_static_embedding *encoder;
     ut_text_expert *text;
     ut_context_expert *context;

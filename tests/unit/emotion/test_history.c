@@ -15,7 +15,7 @@ static ut_context_expert *context_expert;
 
 static const char *const said[] = {
     "Hello, what can I do for you?",  "I hate you, you lied to me!", "I am so sorry.",
-    "You are a liar and I hate you!", "We will send it again.",      "Fine."};
+    "You are a liar and I hate you!", "We will send it again.",      "Stop it."};
 enum { TURNS = 6 };
 
 static int setup(void **state)
@@ -44,8 +44,9 @@ static ut_status embed(void *context, const char *text, float *out, ut_error *er
     return ut_static_embedding_embed(encoder, text, out, err);
 }
 
-/* The turns in order, the first `before` of them as history; speakers take turns. */
-static ut_conversation *judged(size_t before, const char *const names[2], const int *emotions)
+/* The first `count` turns in order, the first `before` of them as history; speakers take turns. */
+static ut_conversation *judge(size_t before, size_t count, bool ahead, const char *const names[2],
+                              const int *emotions)
 {
     ut_conversation *c;
     assert_int_equal(ut_conversation_create(&c, NULL), UT_OK);
@@ -57,7 +58,7 @@ static ut_conversation *judged(size_t before, const char *const names[2], const 
     c->history = UT_ARENA_NEW(c->arena, ut_earlier_turn, TURNS);
     c->history_count = before;
     c->utterances = UT_ARENA_NEW(c->arena, ut_utterance, TURNS);
-    c->utterance_count = TURNS - before;
+    c->utterance_count = count - before;
     for (size_t i = 0; i < before; i++)
         c->history[i] = (ut_earlier_turn){names[i % 2], said[i], emotions ? emotions[i] : -1};
     for (size_t i = 0; i < c->utterance_count; i++) {
@@ -74,9 +75,15 @@ static ut_conversation *judged(size_t before, const char *const names[2], const 
     }
     const ut_judge_models models = {
         .text_model = "s", .text = text_expert, .context = context_expert, .embed = embed};
-    const ut_judge_options options = ut_judge_defaults();
+    ut_judge_options options = ut_judge_defaults();
+    options.ahead = ahead;
     assert_int_equal(ut_judge(&models, &options, c, NULL), UT_OK);
     return c;
+}
+
+static ut_conversation *judged(size_t before, const char *const names[2], const int *emotions)
+{
+    return judge(before, TURNS, true, names, emotions);
 }
 
 static const char *const same[] = {"SPEAKER_00", "SPEAKER_01"};
@@ -99,6 +106,46 @@ static void earlier_turns_count_as_turns(void **state)
         ut_conversation_destroy(parted);
     }
     ut_conversation_destroy(whole);
+}
+
+/* Live, what is said of a turn stays when others follow; otherwise those two turns after count. */
+static void later_turns_count_unless_live(void **state)
+{
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        ut_conversation *whole = judge(0, TURNS, ahead, same, NULL);
+        for (size_t count = 1; count < TURNS; count++) {
+            ut_conversation *cut = judge(0, count, ahead, same, NULL);
+            for (size_t i = 0; i < count; i++) {
+                const ut_emotion *a = &whole->utterances[i].emotion;
+                const ut_emotion *b = &cut->utterances[i].emotion;
+                bool equal =
+                    memcmp(a->probabilities, b->probabilities, sizeof a->probabilities) == 0;
+                assert_int_equal(equal, !ahead || i + UT_CONTEXT_AFTER < count);
+            }
+            ut_conversation_destroy(cut);
+        }
+        ut_conversation_destroy(whole);
+    }
+}
+
+/* The turns after that it leaned on are named by how far into the recording they are. */
+static void cues_name_later_turns(void **state)
+{
+    (void)state;
+    size_t found[2] = {0};
+    for (int ahead = 0; ahead < 2; ahead++) {
+        ut_conversation *c = judge(0, TURNS, ahead, same, NULL);
+        for (size_t i = 0; i < c->utterance_count; i++) {
+            const ut_emotion *e = &c->utterances[i].emotion;
+            for (size_t k = 0; k < e->cue_count; k++)
+                found[ahead] += strncmp(e->cues[k].name, "turn ", 5) == 0 &&
+                                e->cues[k].value > (float)i && strstr(e->cues[k].text, "after");
+        }
+        ut_conversation_destroy(c);
+    }
+    assert_int_equal(found[0], 0);
+    assert_true(found[1] > 0);
 }
 
 static float angry(ut_conversation *c)
@@ -154,6 +201,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(earlier_turns_count_as_turns),
+        cmocka_unit_test(later_turns_count_unless_live),
+        cmocka_unit_test(cues_name_later_turns),
         cmocka_unit_test(who_said_it_and_how_counts_too),
         cmocka_unit_test(cues_name_earlier_turns),
         cmocka_unit_test(the_language_model_is_shown_them),
