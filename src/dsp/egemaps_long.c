@@ -1,0 +1,215 @@
+/* eGeMAPS in frames of 60 ms: pitch, harmonics-to-noise ratio, the harmonics' heights. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "dsp/egemaps_internal.h"
+#include "dsp/fft.h"
+#include "dsp/shs.h"
+
+enum {
+    FRAME = UT_GEMAPS_LONG,
+    POINTS = UT_GEMAPS_LONG_FFT,
+    BINS = POINTS / 2 + 1,
+    HARMONICS = 100
+};
+
+static const double BIN_HZ = 16000.0 / POINTS;
+static const double SIGMA = 0.4;
+/* Windowed frames below -60 dB of full scale are unvoiced, as openSMILE has it. Where that would
+ * leave nothing, since the loudest frame is below -54 dB, they are so from 26 dB under that frame,
+ * and quiet recordings keep their pitch. */
+static const float QUIET = 0.001f, LOUD = 0.002f, QUIET_SHARE = 0.05f;
+
+typedef struct analyser {
+    const float *pcm;
+    ut_fft *fft;
+    ut_shs *shs;
+    ut_gemaps_short *formants;
+    float *window; /* [FRAME], and all that follows in one allocation */
+    float *frame;  /* [POINTS] */
+    float *re, *im, *magnitude, *correlation, *scratch;
+} analyser;
+
+static void analyser_close(analyser *a)
+{
+    ut_gemaps_short_destroy(a->formants);
+    ut_shs_destroy(a->shs);
+    ut_fft_destroy(a->fft);
+    free(a->window);
+}
+
+static ut_status analyser_open(analyser *a, const float *pcm, ut_error *err)
+{
+    *a = (analyser){.pcm = pcm,
+                    .fft = ut_fft_create(POINTS),
+                    .shs = ut_shs_create(),
+                    .formants = ut_gemaps_short_create()};
+    size_t scratch = a->fft ? ut_fft_scratch(a->fft) : 0;
+    a->window = calloc(FRAME + 2 * POINTS + 3 * BINS + scratch, sizeof(float));
+    if (!a->fft || !a->shs || !a->formants || !a->window)
+        return ut_fail_memory(err, "egemaps");
+    a->frame = a->window + FRAME;
+    a->correlation = a->frame + POINTS;
+    a->re = a->correlation + POINTS;
+    a->im = a->re + BINS;
+    a->magnitude = a->im + BINS;
+    a->scratch = a->magnitude + BINS;
+    for (int i = 0; i < FRAME; i++) {
+        double at = (i - (FRAME - 1) / 2.0) / (SIGMA * (FRAME - 1) / 2.0);
+        a->window[i] = (float)exp(-0.5 * at * at);
+    }
+    return UT_OK;
+}
+
+/* Returns the root of the windowed frame's mean square. */
+static float transform(analyser *a, size_t frame)
+{
+    const float *x = a->pcm + frame * UT_GEMAPS_HOP;
+    double power = 0.0;
+    for (int i = 0; i < FRAME; i++) {
+        a->frame[i] = x[i] * a->window[i];
+        power += (double)a->frame[i] * a->frame[i];
+    }
+    ut_fft_forward(a->fft, a->frame, a->re, a->im, a->scratch);
+    for (int k = 0; k < BINS; k++)
+        a->magnitude[k] = sqrtf(a->re[k] * a->re[k] + a->im[k] * a->im[k]);
+    return (float)sqrt(power / FRAME);
+}
+
+/* Power at the peak of the autocorrelation nearest to the period, against the rest. */
+static float harmonicity(analyser *a, float hz)
+{
+    for (int k = 0; k < BINS; k++) {
+        a->re[k] = a->magnitude[k] * a->magnitude[k];
+        a->im[k] = 0.0f;
+    }
+    ut_fft_inverse(a->fft, a->re, a->im, a->correlation, a->scratch);
+    const float *r = a->correlation;
+    int lag = (int)lrintf((float)UT_EGEMAPS_RATE / hz);
+    while (lag + 1 < POINTS / 2 && r[lag + 1] > r[lag])
+        lag++;
+    while (lag > 1 && r[lag - 1] > r[lag])
+        lag--;
+    float periodic = fmaxf(r[lag], 1e-9f * r[0]), rest = fmaxf(r[0] - r[lag], 1e-9f * r[0]);
+    return r[0] > 0.0f ? 10.0f * log10f(periodic / rest) : 0.0f;
+}
+
+static float parabola(const float *y, int k)
+{
+    float bend = y[k - 1] - 2.0f * y[k] + y[k + 1], slope = 0.5f * (y[k - 1] - y[k + 1]);
+    return bend < 0.0f ? y[k] - 0.5f * slope * slope / bend : y[k];
+}
+
+/* Decibels of the harmonics 1, 2 ... of `hz` against the first: each is the peak nearest to where
+ * it belongs (a parabola through it, but for the first), or what is there when there is no peak
+ * within half the fundamental. Returns how many there are. */
+static int measure_harmonics(const analyser *a, float hz, float *db)
+{
+    const float *y = a->magnitude;
+    float first = 0.0f;
+    int count = 0;
+    for (; count < HARMONICS; count++) {
+        double at = (count + 1) * (double)hz / BIN_HZ, reach = 0.5 * (double)hz / BIN_HZ;
+        if (at >= BINS - 1)
+            break;
+        int low = (int)ceil(at - reach), high = (int)floor(at + reach), best = -1;
+        for (int k = low > 1 ? low : 1; k <= high && k + 1 < BINS; k++)
+            if (y[k] > y[k - 1] && y[k] > y[k + 1] && (best < 0 || fabs(k - at) < fabs(best - at)))
+                best = k;
+        float height = best < 0 ? y[lrint(at)] : count ? parabola(y, best) : y[best];
+        if (count == 0)
+            first = fmaxf(height, 1e-12f);
+        db[count] = 20.0f * log10f(fmaxf(height, 1e-12f) / first);
+    }
+    return count;
+}
+
+/* The highest harmonic within 20 % of the formant; 0 dB if there is none. */
+static float formant_amplitude(const float *db, int count, float hz, float formant)
+{
+    int low = (int)ceilf(0.8f * formant / hz), high = (int)floorf(1.2f * formant / hz);
+    float top = -INFINITY;
+    for (int h = low > 1 ? low : 1; h <= high && h <= count; h++)
+        top = fmaxf(top, db[h - 1]);
+    return isinf(top) ? 0.0f : top;
+}
+
+/* openSMILE counts harmonics from 0, so that its H1 and H2 are the second and third. */
+static void measure_voice(analyser *a, size_t f, ut_gemaps_contours *c)
+{
+    float db[HARMONICS], hz = c->hz[f];
+    float *rows = c->long_rows;
+    size_t n = c->frames;
+#define ROW(descriptor) rows[(size_t)((descriptor)-SHORT_DESCRIPTORS) * n + f]
+    for (int i = 0; i < UT_GEMAPS_FORMANTS; i++)
+        ROW(FORMANT_1 + 3 * i + 2) = UT_GEMAPS_NO_AMPLITUDE;
+    if (hz == 0.0f)
+        return;
+    transform(a, f);
+    ROW(F0) = 12.0f * log2f(hz / 27.5f);
+    ROW(HNR) = harmonicity(a, hz);
+    int count = measure_harmonics(a, hz, db);
+    ROW(H1_H2) = count > 2 ? db[1] - db[2] : 0.0f;
+    for (int i = 0; i < UT_GEMAPS_FORMANTS; i++) {
+        float formant = ROW(FORMANT_1 + 3 * i);
+        if (formant > 0.0f)
+            ROW(FORMANT_1 + 3 * i + 2) = formant_amplitude(db, count, hz, formant);
+    }
+    ROW(H1_A3) = count > 1 ? db[1] - ROW(FORMANT_1 + 8) : 0.0f;
+}
+
+static void measure_formants(analyser *a, size_t f, ut_gemaps_contours *c)
+{
+    ut_gemaps_formants formants;
+    float *rows = c->long_rows;
+    size_t n = c->frames;
+    ut_gemaps_short_formants(a->formants, a->pcm + f * UT_GEMAPS_HOP, &formants);
+    for (int i = 0; i < UT_GEMAPS_FORMANTS; i++) {
+        ROW(FORMANT_1 + 3 * i) = formants.hz[i];
+        ROW(FORMANT_1 + 3 * i + 1) = formants.bandwidth[i];
+    }
+#undef ROW
+}
+
+static ut_status find_pitch(analyser *a, ut_gemaps_contours *c, ut_error *err)
+{
+    ut_shs_frame *candidates = calloc(c->frames, sizeof *candidates);
+    float *level = calloc(c->frames, sizeof *level), top = 0.0f;
+    ut_status status = candidates && level ? UT_OK : ut_fail_memory(err, "egemaps");
+    for (size_t f = 0; status == UT_OK && f < c->frames; f++) {
+        level[f] = transform(a, f);
+        top = fmaxf(top, level[f]);
+        ut_shs_run(a->shs, a->magnitude, &candidates[f]);
+    }
+    if (status == UT_OK)
+        status = ut_shs_path(candidates, c->frames, c->hz, err);
+    float quiet = top < LOUD ? QUIET_SHARE * top : QUIET;
+    for (size_t f = 0; status == UT_OK && f < c->frames; f++)
+        if (level[f] < quiet)
+            c->hz[f] = 0.0f;
+    free(candidates);
+    free(level);
+    return status;
+}
+
+ut_status ut_gemaps_long_run(const float *pcm, size_t n, bool every_formant,
+                             ut_gemaps_contours *contours, ut_error *err)
+{
+    analyser a;
+    ut_status status = analyser_open(&a, pcm, err);
+    if (status == UT_OK)
+        status = find_pitch(&a, contours, err);
+    for (size_t f = 0; status == UT_OK && f < contours->frames; f++) {
+        if (every_formant || contours->hz[f] > 0.0f)
+            measure_formants(&a, f, contours);
+        measure_voice(&a, f, contours);
+    }
+    if (status == UT_OK)
+        ut_gemaps_periods(pcm, n, contours->hz, contours->frames,
+                          contours->long_rows + (JITTER - SHORT_DESCRIPTORS) * contours->frames,
+                          contours->long_rows + (SHIMMER - SHORT_DESCRIPTORS) * contours->frames);
+    analyser_close(&a);
+    return status;
+}
