@@ -11,6 +11,7 @@ int ut_cli_serve(int argc, char **argv);
 int ut_cli_evaluate(int argc, char **argv);
 int ut_cli_train(int argc, char **argv);
 int ut_cli_report(int argc, char **argv);
+int ut_cli_features(int argc, char **argv);
 int ut_cli_kb(int argc, char **argv);
 int ut_cli_models(int argc, char **argv);
 int ut_cli_init(int argc, char **argv);

@@ -27,6 +27,7 @@ static const struct {
     {"serve", ut_cli_serve, "the analysis over HTTP, and a page to try it"},
     {"train", ut_cli_train, "heads of your own from labelled utterances"},
     {"report", ut_cli_report, "pages of results: each conversation, all of them, scores"},
+    {"features", ut_cli_features, "acoustic features of recordings as a table"},
     {"kb", ut_cli_kb, "your own labelled utterances: add, label, search"},
     {"models", ut_cli_models, "list, pull, verify, remove models"},
     {"init", ut_cli_init, "keep the records of runs in this folder"},

@@ -136,36 +136,6 @@ size_t ut_mfcc_frames(const ut_mfcc *mfcc, size_t n)
     return n < mfcc->frame ? 0 : (n - mfcc->frame) / mfcc->hop + 1;
 }
 
-size_t ut_mfcc_scratch(const ut_mfcc *mfcc, size_t count)
-{
-    return count * mfcc->bands + ut_mel_scratch(mfcc->mel);
-}
-
-int ut_mfcc_wants_peak(const ut_mfcc *mfcc)
-{
-    return mfcc->kind == UT_MFCC_LIBROSA;
-}
-
-float ut_mfcc_floor(float peak)
-{
-    return peak - RANGE;
-}
-
-static float greatest(const float *x, size_t n)
-{
-    float top = -INFINITY;
-    for (size_t i = 0; i < n; i++)
-        top = fmaxf(top, x[i]);
-    return top;
-}
-
-float ut_mfcc_peak(const ut_mfcc *mfcc, const float *pcm, size_t count, float *scratch)
-{
-    float *bands = scratch;
-    ut_mel_run(mfcc->mel, pcm, (int)count, bands, bands + count * mfcc->bands);
-    return greatest(bands, count * mfcc->bands);
-}
-
 /* Kaldi's c0: of the frame as it was recorded, its mean taken off, at 16 bits. */
 static float log_energy(const ut_mfcc *m, const float *pcm)
 {
@@ -178,43 +148,39 @@ static float log_energy(const ut_mfcc *m, const float *pcm)
     return (float)log(fmax(energy, (double)FLT_EPSILON));
 }
 
-/* rows[count] of logarithms of bands[count], which change. */
-static void cepstra(const ut_mfcc *m, const float *pcm, float *bands, size_t count, float floor,
-                    float *rows)
+/* Nothing of the signal is more than RANGE below its greatest band. */
+static void lift(float *bands, size_t n)
 {
-    for (size_t i = 0; ut_mfcc_wants_peak(m) && i < count * m->bands; i++)
-        bands[i] = fmaxf(bands[i], floor);
-    ut_matmul_nt(rows, (int)m->count, bands, (int)m->bands, m->cosine, (int)m->bands, (int)count,
-                 (int)m->count, (int)m->bands, 0);
-    for (size_t f = 0; m->kind == UT_MFCC_KALDI && f < count; f++)
-        rows[f * m->count] = log_energy(m, pcm + f * m->hop);
-}
-
-void ut_mfcc_rows(const ut_mfcc *mfcc, const float *pcm, size_t count, float floor, float *rows,
-                  float *scratch)
-{
-    float *bands = scratch;
-    ut_mel_run(mfcc->mel, pcm, (int)count, bands, bands + count * mfcc->bands);
-    cepstra(mfcc, pcm, bands, count, floor, rows);
+    float top = -INFINITY;
+    for (size_t i = 0; i < n; i++)
+        top = fmaxf(top, bands[i]);
+    for (size_t i = 0; i < n; i++)
+        bands[i] = fmaxf(bands[i], top - RANGE);
 }
 
 ut_status ut_mfcc_run(const ut_mfcc *mfcc, const float *pcm, size_t n, float *rows, ut_error *err)
 {
-    size_t count = ut_mfcc_frames(mfcc, n), padded = mfcc->padding ? n + 2 * mfcc->padding : 0;
+    const ut_mfcc *m = mfcc;
+    size_t count = ut_mfcc_frames(m, n), padded = m->padding ? n + 2 * m->padding : 0;
     if (count == 0)
         return UT_OK;
-    float *scratch = calloc(ut_mfcc_scratch(mfcc, count) + padded, sizeof *scratch);
-    if (!scratch)
+    float *bands = calloc(count * m->bands + ut_mel_scratch(m->mel) + padded, sizeof *bands);
+    if (!bands)
         return ut_fail_memory(err, "mfcc");
-    float *bands = scratch, *work = bands + count * mfcc->bands;
+    float *scratch = bands + count * m->bands;
     if (padded) {
-        float *copy = work + ut_mel_scratch(mfcc->mel);
-        memcpy(copy + mfcc->padding, pcm, n * sizeof *pcm);
+        float *copy = scratch + ut_mel_scratch(m->mel);
+        memcpy(copy + m->padding, pcm, n * sizeof *pcm);
         pcm = copy;
     }
-    ut_mel_run(mfcc->mel, pcm, (int)count, bands, work);
-    cepstra(mfcc, pcm, bands, count, ut_mfcc_floor(greatest(bands, count * mfcc->bands)), rows);
-    free(scratch);
+    ut_mel_run(m->mel, pcm, (int)count, bands, scratch);
+    if (m->kind == UT_MFCC_LIBROSA)
+        lift(bands, count * m->bands);
+    ut_matmul_nt(rows, (int)m->count, bands, (int)m->bands, m->cosine, (int)m->bands, (int)count,
+                 (int)m->count, (int)m->bands, 0);
+    for (size_t f = 0; m->kind == UT_MFCC_KALDI && f < count; f++)
+        rows[f * m->count] = log_energy(m, pcm + f * m->hop);
+    free(bands);
     return UT_OK;
 }
 

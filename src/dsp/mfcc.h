@@ -49,17 +49,6 @@ size_t ut_mfcc_frames(const ut_mfcc *mfcc, size_t n);
 UT_MUST_CHECK ut_status ut_mfcc_run(const ut_mfcc *mfcc, const float *pcm, size_t n, float *rows,
                                     ut_error *err);
 
-/* The same for a signal that is never whole in memory, frames of pcm + i * hop at a time, the
- * padding among the samples. `floor` is ut_mfcc_floor() of the greatest ut_mfcc_peak() of all the
- * signal's frames where ut_mfcc_wants_peak(), which takes a first pass; else it is ignored.
- * Scratch: ut_mfcc_scratch(count) floats. */
-size_t ut_mfcc_scratch(const ut_mfcc *mfcc, size_t count);
-int ut_mfcc_wants_peak(const ut_mfcc *mfcc);
-float ut_mfcc_peak(const ut_mfcc *mfcc, const float *pcm, size_t count, float *scratch);
-float ut_mfcc_floor(float peak);
-void ut_mfcc_rows(const ut_mfcc *mfcc, const float *pcm, size_t count, float floor, float *rows,
-                  float *scratch);
-
 /* Regression over two frames on both sides (The HTK Book, 5.9), the ends repeated: out[frames] with
  * a stride from x[frames] with a stride, `count` values each. */
 void ut_mfcc_deltas(const float *x, size_t stride, size_t frames, size_t count, float *out,

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "dsp/mfcc.h"
 
@@ -95,37 +94,6 @@ static void test_deltas(void **unused)
     free(pcm);
 }
 
-/* Frames a few at a time are those of the whole signal. */
-static void test_in_pieces(void **unused)
-{
-    (void)unused;
-    size_t n;
-    float *pcm = signal_of(&n);
-    for (ut_mfcc_kind kind = UT_MFCC_HTK; kind <= UT_MFCC_LIBROSA; kind++) {
-        ut_mfcc *mfcc = create(kind);
-        size_t frames = ut_mfcc_frames(mfcc, n), width = ut_mfcc_count(mfcc);
-        size_t padding = ut_mfcc_padding(mfcc), hop = ut_mfcc_hop(mfcc);
-        float *whole = run(mfcc, pcm, n);
-        float *padded = calloc(n + 2 * padding, sizeof *padded);
-        float *scratch = calloc(ut_mfcc_scratch(mfcc, 3), sizeof *scratch);
-        memcpy(padded + padding, pcm, n * sizeof *pcm);
-        float peak = -INFINITY, rows[3 * UT_MFCC_MOST];
-        for (size_t f = 0; f < frames; f++)
-            peak = fmaxf(peak, ut_mfcc_peak(mfcc, padded + f * hop, 1, scratch));
-        for (size_t f = 0; f < frames; f += 3) {
-            size_t count = frames - f < 3 ? frames - f : 3;
-            ut_mfcc_rows(mfcc, padded + f * hop, count, ut_mfcc_floor(peak), rows, scratch);
-            for (size_t i = 0; i < count * width; i++)
-                assert_near(rows[i], whole[f * width + i], 1e-3);
-        }
-        free(scratch);
-        free(padded);
-        free(whole);
-        ut_mfcc_destroy(mfcc);
-    }
-    free(pcm);
-}
-
 /* 40 dB less: c0 moves, the rest stays, where nothing lies at a floor. */
 static void test_level(void **unused)
 {
@@ -175,13 +143,10 @@ static void test_nothing_to_measure(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_htk),
-        cmocka_unit_test(test_kaldi),
-        cmocka_unit_test(test_librosa),
-        cmocka_unit_test(test_deltas),
-        cmocka_unit_test(test_in_pieces),
-        cmocka_unit_test(test_level),
-        cmocka_unit_test(test_nothing_to_measure),
+        cmocka_unit_test(test_htk),     cmocka_unit_test(test_kaldi),
+        cmocka_unit_test(test_librosa), cmocka_unit_test(test_deltas),
+
+        cmocka_unit_test(test_level),   cmocka_unit_test(test_nothing_to_measure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

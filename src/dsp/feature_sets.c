@@ -1,0 +1,316 @@
+#include "dsp/feature_sets.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "dsp/features.h"
+#include "dsp/mfcc.h"
+#include "dsp/spectral.h"
+
+enum { RATE = UT_FEATURE_SET_RATE };
+
+/* Without a summary of its own, the mean and deviation of the frames are one; without frames, the
+ * last four members are NULL. */
+typedef struct kind {
+    const char *name, *meaning;
+    ut_status (*open)(ut_feature_set *set, ut_error *err); /* may be NULL */
+    size_t (*summary_columns)(const ut_feature_set *set);
+    void (*summary_column)(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME]);
+    ut_status (*summary)(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                         ut_error *err);
+    size_t (*frame_columns)(const ut_feature_set *set);
+    void (*frame_column)(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME]);
+    ut_feature_grid (*grid)(const ut_feature_set *set, size_t n);
+    ut_status (*frames)(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                        ut_error *err);
+} kind;
+
+struct ut_feature_set {
+    const kind *kind;
+    ut_mfcc *mfcc;
+    size_t orders; /* of the cepstrum's differences: 1, or 3 with first and second ones */
+    ut_spectral *spectral;
+};
+
+/* ------------------------------------------------------------------------ cepstrum */
+
+static ut_status open_mfcc(ut_feature_set *set, ut_mfcc_kind which, size_t orders, ut_error *err)
+{
+    set->orders = orders;
+    return ut_mfcc_create(which, RATE, &set->mfcc, err);
+}
+
+static ut_status open_htk(ut_feature_set *set, ut_error *err)
+{
+    return open_mfcc(set, UT_MFCC_HTK, 3, err);
+}
+
+static ut_status open_kaldi(ut_feature_set *set, ut_error *err)
+{
+    return open_mfcc(set, UT_MFCC_KALDI, 1, err);
+}
+
+static ut_status open_librosa(ut_feature_set *set, ut_error *err)
+{
+    return open_mfcc(set, UT_MFCC_LIBROSA, 1, err);
+}
+
+static size_t mfcc_columns(const ut_feature_set *set)
+{
+    return set->orders * ut_mfcc_count(set->mfcc);
+}
+
+static void mfcc_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    static const char *const orders[] = {"", "_delta", "_delta2"};
+    size_t count = ut_mfcc_count(set->mfcc);
+    snprintf(name, UT_FEATURE_NAME, "mfcc%zu%s", ut_mfcc_number(set->mfcc, index % count),
+             orders[index / count]);
+}
+
+static ut_feature_grid mfcc_grid(const ut_feature_set *set, size_t n)
+{
+    return (ut_feature_grid){
+        ut_mfcc_frames(set->mfcc, n), -(double)ut_mfcc_padding(set->mfcc) / RATE,
+        (double)ut_mfcc_hop(set->mfcc) / RATE, (double)ut_mfcc_frame(set->mfcc) / RATE};
+}
+
+static ut_status mfcc_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                             ut_error *err)
+{
+    size_t frames = ut_mfcc_frames(set->mfcc, n), count = ut_mfcc_count(set->mfcc);
+    size_t width = mfcc_columns(set);
+    if (set->orders == 1)
+        return ut_mfcc_run(set->mfcc, pcm, n, rows, err);
+    float *plain = calloc(frames * count + 1, sizeof *plain);
+    if (!plain)
+        return ut_fail_memory(err, "features");
+    ut_status status = ut_mfcc_run(set->mfcc, pcm, n, plain, err);
+    for (size_t f = 0; status == UT_OK && f < frames; f++)
+        memcpy(rows + f * width, plain + f * count, count * sizeof *rows);
+    for (size_t i = 1; status == UT_OK && i < set->orders; i++)
+        ut_mfcc_deltas(rows + (i - 1) * count, width, frames, count, rows + i * count, width);
+    free(plain);
+    return status;
+}
+
+/* ------------------------------------------------------------------------ spectrum */
+
+static const char *const spectral_names[] = {"centroid_hz",      "rolloff_hz", "flux",
+                                             "slope_db_per_khz", "flatness",   "alpha_ratio_db"};
+enum { SPECTRAL = sizeof spectral_names / sizeof *spectral_names };
+
+static ut_status open_spectral(ut_feature_set *set, ut_error *err)
+{
+    set->spectral = ut_spectral_create();
+    return set->spectral ? UT_OK : ut_fail_memory(err, "features");
+}
+
+static size_t spectral_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return SPECTRAL;
+}
+
+static void spectral_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "spectral_%s", spectral_names[index]);
+}
+
+static ut_feature_grid spectral_grid(const ut_feature_set *set, size_t n)
+{
+    (void)set;
+    size_t frames = n < UT_SPECTRAL_FRAME ? 0 : (n - UT_SPECTRAL_FRAME) / UT_SPECTRAL_HOP + 1;
+    return (ut_feature_grid){frames, 0.0, (double)UT_SPECTRAL_HOP / RATE,
+                             (double)UT_SPECTRAL_FRAME / RATE};
+}
+
+static ut_status spectral_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                                 ut_error *err)
+{
+    (void)err;
+    size_t frames = spectral_grid(set, n).count;
+    ut_spectral_reset(set->spectral);
+    for (size_t f = 0; f < frames; f++) {
+        ut_spectral_frame s;
+        float *row = rows + f * SPECTRAL;
+        if (!ut_spectral_run(set->spectral, pcm + f * UT_SPECTRAL_HOP, &s)) {
+            for (size_t i = 0; i < SPECTRAL; i++)
+                row[i] = NAN;
+            continue;
+        }
+        const float values[SPECTRAL] = {s.centroid_hz,      s.rolloff_hz, s.flux,
+                                        s.slope_db_per_khz, s.flatness,   s.alpha_db};
+        memcpy(row, values, sizeof values);
+    }
+    return UT_OK;
+}
+
+/* ----------------------------------------------- what conversation.json has of an utterance */
+
+static size_t voice_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return ut_acoustic_feature_count();
+}
+
+static void voice_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", ut_acoustic_feature_name(index));
+}
+
+static ut_status voice_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                               ut_error *err)
+{
+    (void)set;
+    return ut_acoustic_features(pcm, n, RATE, values, err);
+}
+
+/* --------------------------------------------------------------------------- table */
+
+static const kind kinds[] = {
+    {"voice", "pitch, loudness, voice quality, rhythm, pauses, spectrum: as in conversation.json",
+     NULL, voice_columns, voice_column, voice_summary, NULL, NULL, NULL, NULL},
+    {"mfcc-htk", "c1-c12, c0 and their first and second differences, as HTK and openSMILE",
+     open_htk, NULL, NULL, NULL, mfcc_columns, mfcc_column, mfcc_grid, mfcc_frames},
+    {"mfcc-kaldi", "log energy and c1-c12, as Kaldi", open_kaldi, NULL, NULL, NULL, mfcc_columns,
+     mfcc_column, mfcc_grid, mfcc_frames},
+    {"mfcc-librosa", "c0-c19, as librosa at 16 kHz", open_librosa, NULL, NULL, NULL, mfcc_columns,
+     mfcc_column, mfcc_grid, mfcc_frames},
+    {"spectral", "centroid, rolloff, flux, slope, flatness, alpha ratio", open_spectral, NULL, NULL,
+     NULL, spectral_columns, spectral_column, spectral_grid, spectral_frames},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+const char *ut_feature_set_name(size_t index)
+{
+    return index < KINDS ? kinds[index].name : NULL;
+}
+
+const char *ut_feature_set_meaning(size_t index)
+{
+    return index < KINDS ? kinds[index].meaning : NULL;
+}
+
+ut_status ut_feature_set_open(const char *name, ut_feature_set **out, ut_error *err)
+{
+    char names[256] = "";
+    const kind *found = NULL;
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "", kinds[i].name);
+        if (strcmp(kinds[i].name, name) == 0)
+            found = &kinds[i];
+    }
+    if (!found)
+        return ut_fail(err, UT_ERR_USAGE, "features",
+                       "there is no feature set \"%s\"; the sets are %s", name, names);
+    ut_feature_set *set = calloc(1, sizeof *set);
+    if (!set)
+        return ut_fail_memory(err, "features");
+    set->kind = found;
+    ut_status status = found->open ? found->open(set, err) : UT_OK;
+    if (status != UT_OK) {
+        ut_feature_set_close(set);
+        return status;
+    }
+    *out = set;
+    return UT_OK;
+}
+
+void ut_feature_set_close(ut_feature_set *set)
+{
+    if (!set)
+        return;
+    ut_mfcc_destroy(set->mfcc);
+    ut_spectral_destroy(set->spectral);
+    free(set);
+}
+
+bool ut_feature_set_has_frames(const ut_feature_set *set)
+{
+    return set->kind->frames;
+}
+
+size_t ut_feature_set_columns(const ut_feature_set *set, bool frames)
+{
+    if (frames)
+        return set->kind->frame_columns(set);
+    return set->kind->summary ? set->kind->summary_columns(set) : 2 * set->kind->frame_columns(set);
+}
+
+void ut_feature_set_column(const ut_feature_set *set, bool frames, size_t index,
+                           char name[UT_FEATURE_NAME])
+{
+    if (frames || !set->kind->summary) {
+        set->kind->frame_column(set, frames ? index : index / 2, name);
+        size_t length = strlen(name);
+        if (!frames)
+            snprintf(name + length, UT_FEATURE_NAME - length, index % 2 ? "_std" : "_mean");
+    } else {
+        set->kind->summary_column(set, index, name);
+    }
+}
+
+/* Mean and deviation of each column, of the values that are numbers. */
+static void moments(const float *rows, size_t count, size_t width, float *values)
+{
+    for (size_t c = 0; c < width; c++) {
+        double mean = 0.0, squares = 0.0;
+        size_t seen = 0;
+        for (size_t f = 0; f < count; f++) {
+            double x = rows[f * width + c];
+            if (isnan(x))
+                continue;
+            double d = x - mean;
+            mean += d / (double)++seen;
+            squares += d * (x - mean);
+        }
+        values[2 * c] = seen ? (float)mean : NAN;
+        values[2 * c + 1] = seen ? (float)sqrt(squares / (double)seen) : NAN;
+    }
+}
+
+static ut_status check_length(size_t n, ut_error *err)
+{
+    if (n > UT_FEATURE_SET_LONGEST)
+        return ut_fail(err, UT_ERR_LIMIT, "features",
+                       "longer than %d s, which is the most that is measured as one; take --level "
+                       "windows or frames",
+                       UT_FEATURE_SET_LONGEST / RATE);
+    return UT_OK;
+}
+
+ut_status ut_feature_set_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                                 ut_error *err)
+{
+    UT_TRY(check_length(n, err));
+    if (set->kind->summary)
+        return set->kind->summary(set, pcm, n, values, err);
+    size_t count = set->kind->grid(set, n).count, width = set->kind->frame_columns(set);
+    float *rows = calloc(count * width + 1, sizeof *rows);
+    if (!rows)
+        return ut_fail_memory(err, "features");
+    ut_status status = set->kind->frames(set, pcm, n, rows, err);
+    if (status == UT_OK)
+        moments(rows, count, width, values);
+    free(rows);
+    return status;
+}
+
+ut_feature_grid ut_feature_set_grid(const ut_feature_set *set, size_t n)
+{
+    return set->kind->grid(set, n);
+}
+
+ut_status ut_feature_set_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                                ut_error *err)
+{
+    UT_TRY(check_length(n, err));
+    return set->kind->frames(set, pcm, n, rows, err);
+}
