@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "dsp/egemaps.h"
 #include "dsp/features.h"
 #include "dsp/mfcc.h"
 #include "dsp/spectral.h"
@@ -34,6 +35,54 @@ struct ut_feature_set {
     size_t orders; /* of the cepstrum's differences: 1, or 3 with first and second ones */
     ut_spectral *spectral;
 };
+
+/* ------------------------------------------------------------------------- eGeMAPS */
+
+static size_t egemaps_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return UT_EGEMAPS_FUNCTIONALS;
+}
+
+static void egemaps_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", ut_egemaps_functional_name(index));
+}
+
+static ut_status egemaps_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                                 ut_error *err)
+{
+    (void)set;
+    return ut_egemaps_functionals(pcm, n, values, err);
+}
+
+static size_t egemaps_frame_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return UT_EGEMAPS_DESCRIPTORS;
+}
+
+static void egemaps_frame_column(const ut_feature_set *set, size_t index,
+                                 char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", ut_egemaps_descriptor_name(index));
+}
+
+static ut_feature_grid egemaps_grid(const ut_feature_set *set, size_t n)
+{
+    (void)set;
+    return (ut_feature_grid){ut_egemaps_frames(n), 0.0, (double)UT_EGEMAPS_HOP / RATE,
+                             (double)UT_EGEMAPS_SHORTEST / RATE};
+}
+
+static ut_status egemaps_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                                ut_error *err)
+{
+    (void)set;
+    return ut_egemaps_descriptors(pcm, n, rows, err);
+}
 
 /* ------------------------------------------------------------------------ cepstrum */
 
@@ -174,6 +223,9 @@ static ut_status voice_summary(ut_feature_set *set, const float *pcm, size_t n, 
 /* --------------------------------------------------------------------------- table */
 
 static const kind kinds[] = {
+    {"egemaps", "eGeMAPSv02: 88 functionals, 25 descriptors a frame", NULL, egemaps_columns,
+     egemaps_column, egemaps_summary, egemaps_frame_columns, egemaps_frame_column, egemaps_grid,
+     egemaps_frames},
     {"voice", "pitch, loudness, voice quality, rhythm, pauses, spectrum: as in conversation.json",
      NULL, voice_columns, voice_column, voice_summary, NULL, NULL, NULL, NULL},
     {"mfcc-htk", "c1-c12, c0 and their first and second differences, as HTK and openSMILE",
