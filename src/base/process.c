@@ -54,12 +54,24 @@ static char **child_environment(void)
     return list;
 }
 
+/* Every file is closed in a child, but one that an argument names as /proc/self/fd/N: it has no
+ * other name. Between fork() and exec() nothing may be allocated. */
+static void keep_named(const char *argument)
+{
+    static const char place[] = "/proc/self/fd/";
+    const char *at = strstr(argument, place);
+    if (at)
+        (void)fcntl((int)strtol(at + sizeof place - 1, NULL, 10), F_SETFD, 0);
+}
+
 static void run_child(const char *const *argv, char *const *environment, ut_process_limits limits,
                       int output, int errors)
 {
     int null = open("/dev/null", O_RDONLY);
     if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0)
         _exit(127);
+    for (size_t i = 1; argv[i]; i++)
+        keep_named(argv[i]);
     if (limits.cpu_seconds) {
         struct rlimit cpu = {limits.cpu_seconds, limits.cpu_seconds + 5};
         setrlimit(RLIMIT_CPU, &cpu);

@@ -26,7 +26,9 @@ typedef struct ut_process_limits {
 bool ut_process_available(const char *program);
 
 /* Starts argv[0] (searched on PATH) with argv (ended by NULL); standard input is /dev/null, and the
- * environment has no keys of outside services (OPENAI_API_KEY, HF_TOKEN ...). */
+ * environment has no keys of outside services (OPENAI_API_KEY, HF_TOKEN ...). Of the open files of
+ * this process, which all have O_CLOEXEC, it has those that an argument names as /proc/self/fd/N.
+ */
 UT_MUST_CHECK ut_status ut_process_start(ut_process *process, const char *const *argv,
                                          ut_process_limits limits, ut_error *err);
 /* Reads up to n bytes of standard output; *got 0 at its end. Standard error is drained meanwhile,

@@ -311,6 +311,30 @@ static void children_are_read_and_limited(void **state)
     ut_process_kill(&process);
 }
 
+/* An upload of another caller is no business of a decoder. */
+static void children_have_the_file_that_is_named_alone(void **state)
+{
+    (void)state;
+    ut_error err;
+    ut_process process;
+    FILE *file[2];
+    char command[128];
+    int code;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ut_file_scratch(folder, &file[i], &err), UT_OK);
+    fputs("words\n", file[0]);
+    fflush(file[0]);
+    snprintf(command, sizeof command, "cat /proc/self/fd/%d >&2; test ! -e /proc/self/fd/%d",
+             fileno(file[0]), fileno(file[1]));
+    const char *argv[] = {"sh", "-c", command, NULL};
+    assert_int_equal(ut_process_start(&process, argv, (ut_process_limits){0}, &err), UT_OK);
+    ut_process_finish(&process, &code);
+    assert_string_equal(process.last_error, "words");
+    for (int i = 0; i < 2; i++)
+        fclose(file[i]);
+    assert_int_equal(code, 0);
+}
+
 static void count_index(void *context, size_t index, int worker)
 {
     (void)worker;
@@ -344,6 +368,7 @@ int main(void)
         cmocka_unit_test(json_errors_name_the_place),
         cmocka_unit_test(sha256_is_sha256),
         cmocka_unit_test(children_are_read_and_limited),
+        cmocka_unit_test(children_have_the_file_that_is_named_alone),
         cmocka_unit_test(parallel_runs_each_index_once),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
