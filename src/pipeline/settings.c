@@ -103,7 +103,7 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(max_upload, S, 1, 65536, "MiB of one request (512)"),
     NUMBER(max_minutes, S, 1, 1440, "minutes that a recording may last (240)"),
     NUMBER(keep_results, S, 1, 604800, "seconds that a job's result is kept (3600)"),
-    NUMBER(timeout, S, 1, 3600, "seconds that a client may be silent, or slower than 1 KiB/s (30)"),
+    NUMBER(timeout, S, 1, 3600, "seconds that a client may be silent, or slower than 4 KiB/s (30)"),
     NUMBER(rate, S, 0, 1000000, "analyses a minute for each key or address; 0: any number (60)"),
     TEXT(api_keys, S, "FILE", "who may ask: hashed keys, one a line"),
     TEXT(new_key, S, "NAME", "add a key of this name to that file, print it and end"),

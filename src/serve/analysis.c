@@ -37,38 +37,38 @@ void ut_recording_free(ut_recording *r)
     r->arena = NULL;
 }
 
-bool ut_recording_set(ut_call *call, ut_recording *r, const char *name, const char *value)
+static const ut_setting_row *find_option(const char *name)
 {
-    ut_error err;
     const ut_setting_row *row = ut_settings_find(name, strlen(name));
-    if (!row || !(row->commands & UT_COMMAND_REQUEST))
-        return false;
-    if (ut_settings_set(&r->settings, row, value, row->name, r->arena, &err) != UT_OK)
-        ut_fault_from(&call->fault, &err);
-    return true;
+    return row && row->commands & UT_COMMAND_REQUEST ? row : NULL;
 }
 
-static bool take_context(ut_call *call, ut_recording *r, const char *value)
+/* The context is the largest: every turn as long as it may be, each byte escaped. */
+size_t ut_analysis_field(const char *name)
+{
+    if (strcmp(name, "context") == 0)
+        return (size_t)UT_HISTORY_TURNS * (UT_HISTORY_TEXT + UT_HISTORY_NAME) * 6;
+    return find_option(name) ? UT_FORM_FIELD : 0;
+}
+
+void ut_recording_set(ut_call *call, ut_recording *r, const char *name, const char *value)
+{
+    ut_error err;
+    const ut_setting_row *row = find_option(name);
+    if (ut_settings_set(&r->settings, row, value, row->name, r->arena, &err) != UT_OK)
+        ut_fault_from(&call->fault, &err);
+}
+
+static void take_context(ut_call *call, ut_recording *r, const char *value)
 {
     ut_error err;
     ut_status status =
         ut_history_parse(value, strlen(value), r->arena, &r->history, &r->history_count, &err);
-    if (status == UT_OK)
-        return true;
-    ut_fault_set(&call->fault, status == UT_ERR_MEMORY ? 503 : 400, "bad_context",
-                 "context is {\"conversation_history\": [{\"speaker\", \"text\", \"emotion\"}, "
-                 "...]}",
-                 "%s", err.message);
-    return false;
-}
-
-static void take_field(ut_call *call, ut_recording *r, const char *name, const char *value)
-{
-    if (strcmp(name, "context") == 0)
-        (void)take_context(call, r, value);
-    else if (!ut_recording_set(call, r, name, value))
-        ut_fault_set(&call->fault, 400, "bad_option", "see the fields in /openapi.json",
-                     "there is no field %s", name);
+    if (status != UT_OK)
+        ut_fault_set(&call->fault, status == UT_ERR_MEMORY ? 503 : 400, "bad_context",
+                     "context is {\"conversation_history\": [{\"speaker\", \"text\", "
+                     "\"emotion\"}, ...]}",
+                     "%s", err.message);
 }
 
 /* --- the work ----------------------------------------------------------------------------------
@@ -188,12 +188,14 @@ bool ut_recording_submit(ut_call *call, ut_recording *r, bool kept, bool words_o
                     .write = write,
                     .context = context};
     pthread_mutex_init(&a->lock, NULL);
-    ut_job_work work = {run, cancel, destroy, a, call->owner, r->name, kept};
-    call->has_place = false;
-    if (ut_jobs_submit(call->server->jobs, &work, &call->job, &err) == UT_OK)
-        return true;
-    ut_fault_from(&call->fault, &err);
-    return false;
+    ut_job_work work = {run, cancel, destroy, a, call->owner, r->name, call->place, kept};
+    call->place = -1;
+    ut_status status = ut_jobs_submit(call->server->jobs, &work, &call->job, &err);
+    if (status == UT_ERR_CANCELLED)
+        ut_fault_draining(&call->fault);
+    else if (status != UT_OK)
+        ut_fault_from(&call->fault, &err);
+    return status == UT_OK;
 }
 
 /* --- the answer --------------------------------------------------------------------------------
@@ -247,11 +249,15 @@ bool ut_analysis_submit(ut_call *call, bool kept)
 {
     ut_error err;
     ut_recording r;
+    const char *name;
     const char *value;
     if (!ut_recording_take(call, &r))
         return false;
-    for (size_t i = 0; ut_form_field(call->form, i, &value); i++)
-        take_field(call, &r, ut_form_field(call->form, i, &value), value);
+    for (size_t i = 0; (name = ut_form_field(call->form, i, &value)); i++)
+        if (strcmp(name, "context") == 0)
+            take_context(call, &r, value);
+        else
+            ut_recording_set(call, &r, name, value);
     if (!call->fault.status && ut_settings_finish(&r.settings, &err) != UT_OK)
         ut_fault_from(&call->fault, &err);
     call->type = "application/json";

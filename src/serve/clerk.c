@@ -3,15 +3,13 @@
 
 #include "serve/internal.h"
 
-enum { DESK = 256 }; /* calls that may wait */
-
 struct ut_clerk {
     pthread_mutex_t lock;
     pthread_cond_t came;
     pthread_t thread;
-    ut_call *calls[DESK];
+    ut_call *calls[UT_CLERK_CALLS];
     size_t first, count;
-    bool stopping;
+    bool stopping, stopped;
 };
 
 static void *work(void *context)
@@ -24,7 +22,7 @@ static void *work(void *context)
             continue;
         }
         ut_call *call = clerk->calls[clerk->first];
-        clerk->first = (clerk->first + 1) % DESK;
+        clerk->first = (clerk->first + 1) % UT_CLERK_CALLS;
         clerk->count--;
         pthread_mutex_unlock(&clerk->lock);
         call->route->answer(call);
@@ -48,15 +46,22 @@ ut_clerk *ut_clerk_create(void)
     return NULL;
 }
 
-void ut_clerk_destroy(ut_clerk *clerk)
+void ut_clerk_stop(ut_clerk *clerk)
 {
-    if (!clerk)
-        return;
     pthread_mutex_lock(&clerk->lock);
     clerk->stopping = true;
     pthread_cond_signal(&clerk->came);
     pthread_mutex_unlock(&clerk->lock);
-    pthread_join(clerk->thread, NULL);
+    if (!clerk->stopped)
+        pthread_join(clerk->thread, NULL);
+    clerk->stopped = true;
+}
+
+void ut_clerk_destroy(ut_clerk *clerk)
+{
+    if (!clerk)
+        return;
+    ut_clerk_stop(clerk);
     pthread_cond_destroy(&clerk->came);
     pthread_mutex_destroy(&clerk->lock);
     free(clerk);
@@ -65,10 +70,10 @@ void ut_clerk_destroy(ut_clerk *clerk)
 bool ut_clerk_take(ut_clerk *clerk, ut_call *call)
 {
     pthread_mutex_lock(&clerk->lock);
-    bool taken = clerk->count < DESK && !clerk->stopping;
+    bool taken = !clerk->stopping;
     if (taken) {
         MHD_suspend_connection(call->connection);
-        clerk->calls[(clerk->first + clerk->count++) % DESK] = call;
+        clerk->calls[(clerk->first + clerk->count++) % UT_CLERK_CALLS] = call;
         pthread_cond_signal(&clerk->came);
     }
     pthread_mutex_unlock(&clerk->lock);

@@ -14,8 +14,9 @@
 #include "base/clock.h"
 #include "serve/internal.h"
 
-/* Bytes a second that a client should manage. */
-enum { SLOWEST = 1024 };
+/* Bytes a second that a client should manage: half of what a telephone call takes. Slower ones
+ * would hold their place, and room on the disk, for hours. */
+enum { SLOWEST = 4096 };
 
 typedef struct connection {
     struct connection *next, *before;
@@ -154,6 +155,7 @@ static void refuse(const ut_server *server, int socket, const ut_fault *fault)
 void ut_connection_refuse(ut_call *call)
 {
     connection *c = of(call->connection);
+    call->status = call->fault.status;
     if (c)
         refuse(call->server, c->socket, &call->fault);
 }
@@ -226,11 +228,11 @@ void ut_connections_check(ut_connections *connections)
     pthread_mutex_unlock(&connections->lock);
 }
 
-void ut_connections_hang_up(ut_connections *connections)
+void ut_connections_hang_up(ut_connections *connections, bool bodies)
 {
     pthread_mutex_lock(&connections->lock);
     for (connection *c = connections->all; c; c = c->next)
-        if (c->activity == UT_ACTIVITY_HEAD)
+        if (c->activity == UT_ACTIVITY_HEAD || (bodies && c->activity == UT_ACTIVITY_BODY))
             (void)shutdown(c->socket, SHUT_RDWR);
     pthread_mutex_unlock(&connections->lock);
 }

@@ -20,6 +20,13 @@ void ut_fault_set(ut_fault *fault, int status, const char *code, const char *hin
     fault->hint = hint;
 }
 
+void ut_fault_draining(ut_fault *fault)
+{
+    fault->retry_after = 10;
+    ut_fault_set(fault, 503, "draining", "ask another instance, or later",
+                 "the service is being stopped");
+}
+
 /* What the program's own messages say of a remedy stands in the message. */
 static const struct {
     ut_status status;

@@ -18,6 +18,9 @@ typedef struct ut_fault {
 void ut_fault_set(ut_fault *fault, int status, const char *code, const char *hint,
                   const char *format, ...) UT_PRINTF(5, 6);
 
+/* 503: what came while the service is being stopped. */
+void ut_fault_draining(ut_fault *fault);
+
 /* From an error of the program. */
 void ut_fault_from(ut_fault *fault, const ut_error *error);
 

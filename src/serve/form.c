@@ -1,13 +1,11 @@
-/* multipart/form-data, streamed: fields into memory, each with a cap, the recording into a file
- * that has no name and is gone when it is closed. */
-#include <fcntl.h>
+/* multipart/form-data, streamed: fields that are known into memory, each with a cap, the recording
+ * into a file that has no name and is gone when it is closed. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/limits.h"
 #include "serve/internal.h"
 
 enum {
@@ -17,9 +15,6 @@ enum {
     FILE_NAME = UT_JOB_FILE
 };
 
-/* The context is the largest: 50 turns, escaped. */
-#define FIELD_BYTES ((size_t)UT_HISTORY_TURNS * (UT_HISTORY_TEXT + UT_HISTORY_NAME) * 6)
-
 typedef struct field {
     char name[FIELD_NAME];
     ut_buf value;
@@ -28,6 +23,7 @@ typedef struct field {
 struct ut_form {
     ut_call *call;
     const char *file_field;
+    size_t (*room)(const char *name);
     struct MHD_PostProcessor *processor;
     FILE *file;
     uint64_t file_bytes;
@@ -70,8 +66,6 @@ static bool begin_file(ut_form *form, const char *file_name)
         ut_fault_from(&form->call->fault, &err);
         return false;
     }
-    /* ffmpeg, a child, opens it by its number. */
-    (void)fcntl(fileno(form->file), F_SETFD, 0);
     form->in_file = true;
     return true;
 }
@@ -83,6 +77,12 @@ static bool begin_field(ut_form *form, const char *name)
         ut_fault_set(fault, 400, "bad_form", "see /openapi.json", "a field's name is none of ours");
         return false;
     }
+    size_t most = form->room(name);
+    if (!most) {
+        ut_fault_set(fault, 400, "bad_option", "see the fields in /openapi.json",
+                     "there is no field %s", name);
+        return false;
+    }
     for (size_t i = 0; i < form->count; i++)
         if (strcmp(form->fields[i].name, name) == 0 && !strstr(name, "[]")) {
             ut_fault_set(fault, 400, "bad_form", "send each field once", "%s stands there twice",
@@ -91,7 +91,7 @@ static bool begin_field(ut_form *form, const char *name)
         }
     field *f = &form->fields[form->count++];
     snprintf(f->name, sizeof f->name, "%s", name);
-    ut_buf_init(&f->value, FIELD_BYTES);
+    ut_buf_init(&f->value, most);
     form->in_file = false;
     return true;
 }
@@ -139,7 +139,8 @@ static bool put(ut_form *form, const char *data, size_t size)
     ut_buf_add(&f->value, data, size);
     if (ut_buf_status(&f->value) == UT_OK)
         return true;
-    ut_fault_set(fault, 413, "too_large", "send the last turns only", "%s is too long", f->name);
+    ut_fault_set(fault, 413, "too_large", "send less of it", "%s is longer than %zu bytes", f->name,
+                 f->value.maximum);
     return false;
 }
 
@@ -162,7 +163,7 @@ static enum MHD_Result on_data(void *context, enum MHD_ValueKind kind, const cha
     return size == 0 || put(form, data, size) ? MHD_YES : MHD_NO;
 }
 
-ut_form *ut_form_create(ut_call *call, const char *file_field)
+ut_form *ut_form_create(ut_call *call, const char *file_field, size_t (*room)(const char *name))
 {
     static const char form_type[] = "multipart/form-data";
     const char *type = MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND,
@@ -177,6 +178,7 @@ ut_form *ut_form_create(ut_call *call, const char *file_field)
     if ((form = calloc(1, sizeof *form))) {
         form->call = call;
         form->file_field = file_field;
+        form->room = room;
         form->processor = MHD_create_post_processor(call->connection, CHUNK, on_data, form);
         if (form->processor)
             return form;

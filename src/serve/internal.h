@@ -14,6 +14,7 @@
 #include "serve/keys.h"
 #include "serve/limits.h"
 #include "serve/metrics.h"
+#include "serve/places.h"
 #include "serve/serve.h"
 
 typedef struct ut_connections ut_connections;
@@ -28,11 +29,13 @@ typedef struct ut_server {
     ut_limiter *limiter;
     ut_jobs *jobs;
     ut_clerk *clerk;
+    ut_places *desk; /* of the clerk's answers, from their headers until they are sent */
     ut_metrics *metrics;
     ut_connections *connections;
     FILE *log;     /* of requests; NULL: none */
     bool loopback; /* nobody else can reach it: only this machine's names may stand in Host */
     atomic_bool draining;
+    unsigned ticks; /* of the main thread */
 } ut_server;
 
 typedef struct ut_call ut_call;
@@ -76,7 +79,8 @@ struct ut_call {
     uint64_t sent;             /* of the answer's */
     atomic_bool cut;           /* it was too slow, and told so */
     uint64_t declared;         /* of the request's, UINT64_MAX where it is not told */
-    bool has_place;            /* in the queue */
+    int place;                 /* in the queue, or -1 */
+    int desk_place;            /* the clerk's, or -1 */
     ut_form *form;
     ut_buf body;
     ut_fault fault;
@@ -107,8 +111,12 @@ void ut_respond_header(ut_call *call, const char *name, const char *value);
 /* --- form.c: multipart/form-data, the recording into a file without a name ---------------------
  */
 
-/* NULL: call->fault says why. `file_field`: what the recording is called. */
-ut_form *ut_form_create(ut_call *call, const char *file_field);
+/* The most bytes of a field that is no context. */
+enum { UT_FORM_FIELD = 4096 };
+
+/* NULL: call->fault says why. `file_field`: what the recording is called; `room` as
+ * ut_analysis_field(). */
+ut_form *ut_form_create(ut_call *call, const char *file_field, size_t (*room)(const char *name));
 void ut_form_destroy(ut_form *form); /* NULL is fine */
 void ut_form_take(ut_form *form, const char *data, size_t size);
 /* After the last byte. */
@@ -125,8 +133,11 @@ const char *ut_form_field(const ut_form *form, size_t index, const char **value)
 
 /* Makes the job that the form asks for; false with call->fault. */
 bool ut_analysis_submit(ut_call *call, bool kept);
+/* The bytes that a field of its form may have; 0: there is no such field. */
+size_t ut_analysis_field(const char *name);
 /* The same for OpenAI's transcriptions (openai.c). */
 bool ut_openai_submit(ut_call *call);
+size_t ut_openai_field(const char *name);
 
 typedef struct ut_recording {
     FILE *audio;
@@ -139,8 +150,8 @@ typedef struct ut_recording {
 } ut_recording;
 /* Takes the recording out of the form, with the server's settings; false with call->fault. */
 bool ut_recording_take(ut_call *call, ut_recording *r);
-/* Sets a field that is an option of requests; false if it is none. A bad value is call->fault. */
-bool ut_recording_set(ut_call *call, ut_recording *r, const char *name, const char *value);
+/* Sets an option of requests (ut_analysis_field()). A bad value is call->fault. */
+void ut_recording_set(ut_call *call, ut_recording *r, const char *name, const char *value);
 void ut_recording_free(ut_recording *r);
 
 /* How a kind of job writes its answer. */
@@ -161,6 +172,7 @@ void ut_answer_job_result(ut_call *call); /* .../result */
 void ut_answer_job_events(ut_call *call);
 void ut_answer_job_export(ut_call *call);
 void ut_answer_job_labels(ut_call *call);
+void ut_check_job_labels(ut_call *call); /* before its body is read: whether there is what for */
 void ut_answer_runs(ut_call *call);
 void ut_answer_run(ut_call *call);
 void ut_answer_run_logs(ut_call *call);
@@ -195,8 +207,9 @@ typedef enum ut_activity {
 void ut_connection_is(ut_call *call, ut_activity activity);
 /* Ends those that are too slow, and cancels the jobs of clients that are gone. */
 void ut_connections_check(ut_connections *connections);
-/* Ends those that do nothing, when no more requests are wanted. */
-void ut_connections_hang_up(ut_connections *connections);
+/* Ends those that do nothing, when no more requests are wanted; with `bodies` those, too, whose
+ * request is not whole. */
+void ut_connections_hang_up(ut_connections *connections, bool bodies);
 size_t ut_connections_count(ut_connections *connections);
 /* Tells the fault on the spot, in the middle of a request, and ends the connection. */
 void ut_connection_refuse(ut_call *call);
@@ -204,9 +217,15 @@ void ut_connection_refuse(ut_call *call);
 /* --- clerk.c: a thread for answers that take a while --------------------------------------------
  */
 
+/* Calls under way, from their headers until their answer is sent: each may hold a body of 1 MiB. */
+enum { UT_CLERK_CALLS = 64 };
+
 ut_clerk *ut_clerk_create(void);
-void ut_clerk_destroy(ut_clerk *clerk);
-/* The call's route answers it there; its connection sleeps until then. False: nobody has time. */
+/* Answers what was taken, and takes nothing more. */
+void ut_clerk_stop(ut_clerk *clerk);
+void ut_clerk_destroy(ut_clerk *clerk); /* stops it; NULL is fine */
+/* The call, which has a place at server->desk, is answered there by its route; its connection
+ * sleeps until then. False after ut_clerk_stop(). */
 bool ut_clerk_take(ut_clerk *clerk, ut_call *call);
 
 #endif

@@ -85,8 +85,8 @@ void ut_answer_job_gone(ut_call *call)
 /* The answer of a job that is over; false with call->fault. */
 static bool open_result(ut_call *call, ut_job *job, ut_job_view *view, int *fd, uint64_t *length)
 {
+    *fd = ut_job_result(job, length); /* first: only of one that is over is all known */
     ut_job_look(job, view);
-    *fd = ut_job_result(job, length);
     if (view->state == UT_JOB_FAILED)
         ut_fault_from(&call->fault, &view->error);
     else if (view->state == UT_JOB_CANCELLED)
@@ -289,13 +289,17 @@ static void put_labels(ut_call *call, const ut_conversation *c)
     free(labels);
 }
 
-void ut_answer_job_labels(ut_call *call)
+void ut_check_job_labels(ut_call *call)
 {
-    if (!call->server->settings->store) {
+    if (!call->server->settings->store)
         ut_fault_set(&call->fault, 409, "no_knowledge_base", "start the service with --store",
                      "there is no knowledge base to correct");
-        return;
-    }
+    else
+        ut_job_release(ut_call_job(call));
+}
+
+void ut_answer_job_labels(ut_call *call)
+{
     ut_job *job = ut_call_job(call);
     ut_conversation *c = job ? read_document(call, job) : NULL;
     if (c)

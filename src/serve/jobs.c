@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "serve/places.h"
 
 struct ut_job {
     ut_jobs *jobs;
@@ -39,9 +40,9 @@ struct ut_jobs {
     ut_jobs_options options;
     char *folder;
     ut_job *all, *first, *last; /* first and last of the queue */
-    int places;                 /* taken: being uploaded, queued, running */
+    ut_places *places;          /* of what is being uploaded, queued, running */
     int queued, running;
-    bool stopping;
+    bool closed, stopping;
     uint64_t ended[3];
     double seconds, cpu_seconds;
     pthread_t *threads;
@@ -128,7 +129,7 @@ static void end(ut_job *job, ut_job_state state)
         fclose(job->result);
         job->result = NULL;
     }
-    jobs->places--;
+    ut_places_leave(jobs->places, job->work.place);
     changed(job);
     pthread_cond_broadcast(&jobs->changed);
 }
@@ -233,7 +234,8 @@ ut_status ut_jobs_create(const ut_jobs_options *options, ut_jobs **jobs, ut_erro
     pthread_cond_init(&j->changed, NULL);
     j->folder = strdup(options->folder);
     j->threads = calloc((size_t)options->workers, sizeof *j->threads);
-    ut_status status = j->folder && j->threads ? UT_OK : ut_fail_memory(err, "jobs");
+    j->places = ut_places_create(options->workers + options->queue);
+    ut_status status = j->folder && j->threads && j->places ? UT_OK : ut_fail_memory(err, "jobs");
     while (status == UT_OK && j->thread_count < options->workers) {
         if (pthread_create(&j->threads[j->thread_count], NULL, worker, j) != 0)
             status = ut_fail(err, UT_ERR_IO, "jobs", "cannot start %d workers; lower --workers",
@@ -249,25 +251,14 @@ ut_status ut_jobs_create(const ut_jobs_options *options, ut_jobs **jobs, ut_erro
     return UT_OK;
 }
 
-void ut_jobs_drain(ut_jobs *jobs, const volatile sig_atomic_t *hurry)
+void ut_jobs_close(ut_jobs *jobs)
 {
-    bool waiting = true;
     pthread_mutex_lock(&jobs->lock);
-    while (jobs->queued || jobs->running) {
-        if (waiting && *hurry > 1) {
-            waiting = false;
-            for (ut_job *j = jobs->all, *next; j; j = next) {
-                next = j->next;
-                cancel(j);
-            }
-        }
-        struct timespec soon;
-        clock_gettime(CLOCK_REALTIME, &soon);
-        soon.tv_nsec += 100000000;
-        soon.tv_sec += soon.tv_nsec / 1000000000;
-        soon.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&jobs->changed, &jobs->lock, &soon);
-    }
+    jobs->closed = true;
+    for (ut_job *job = jobs->all; job; job = job->next)
+        cancel(job);
+    while (jobs->queued || jobs->running)
+        pthread_cond_wait(&jobs->changed, &jobs->lock);
     pthread_mutex_unlock(&jobs->lock);
 }
 
@@ -288,6 +279,7 @@ void ut_jobs_destroy(ut_jobs *jobs)
     }
     pthread_cond_destroy(&jobs->changed);
     pthread_mutex_destroy(&jobs->lock);
+    ut_places_destroy(jobs->places);
     free(jobs->threads);
     free(jobs->folder);
     free(jobs);
@@ -295,20 +287,14 @@ void ut_jobs_destroy(ut_jobs *jobs)
 
 /* --- places ----------------------------------------------------------------------------------- */
 
-bool ut_jobs_admit(ut_jobs *jobs)
+int ut_jobs_admit(ut_jobs *jobs, const char *caller)
 {
-    pthread_mutex_lock(&jobs->lock);
-    bool free_place = jobs->places < jobs->options.workers + jobs->options.queue;
-    jobs->places += free_place;
-    pthread_mutex_unlock(&jobs->lock);
-    return free_place;
+    return ut_places_take(jobs->places, caller);
 }
 
-void ut_jobs_leave(ut_jobs *jobs)
+void ut_jobs_leave(ut_jobs *jobs, int place)
 {
-    pthread_mutex_lock(&jobs->lock);
-    jobs->places--;
-    pthread_mutex_unlock(&jobs->lock);
+    ut_places_leave(jobs->places, place);
 }
 
 int ut_jobs_wait(ut_jobs *jobs)
@@ -332,7 +318,7 @@ static void enqueue(ut_jobs *jobs, ut_job *job)
         jobs->first = job;
     jobs->last = job;
     job->view.position = ++jobs->queued;
-    pthread_cond_signal(&jobs->changed);
+    pthread_cond_broadcast(&jobs->changed);
 }
 
 ut_status ut_jobs_submit(ut_jobs *jobs, const ut_job_work *work, ut_job **job, ut_error *err)
@@ -340,7 +326,7 @@ ut_status ut_jobs_submit(ut_jobs *jobs, const ut_job_work *work, ut_job **job, u
     unsigned char random[(UT_JOB_ID - 1) / 2];
     ut_job *j = calloc(1, sizeof *j);
     if (!j) {
-        ut_jobs_leave(jobs);
+        ut_jobs_leave(jobs, work->place);
         work->destroy(work->work);
         return ut_fail_memory(err, "jobs");
     }
@@ -353,8 +339,16 @@ ut_status ut_jobs_submit(ut_jobs *jobs, const ut_job_work *work, ut_job **job, u
     snprintf(j->owner, sizeof j->owner, "%s", work->owner);
     snprintf(j->view.file, sizeof j->view.file, "%s", work->file);
     pthread_mutex_lock(&jobs->lock);
-    enqueue(jobs, j);
+    bool closed = jobs->closed;
+    if (!closed)
+        enqueue(jobs, j);
     pthread_mutex_unlock(&jobs->lock);
+    if (closed) {
+        free(j);
+        ut_jobs_leave(jobs, work->place);
+        work->destroy(work->work);
+        return ut_fail(err, UT_ERR_CANCELLED, "jobs", "the service is being stopped");
+    }
     *job = j;
     return UT_OK;
 }
@@ -489,6 +483,7 @@ ut_jobs_stats ut_jobs_count(ut_jobs *jobs)
     pthread_mutex_lock(&jobs->lock);
     ut_jobs_stats stats = {.queued = jobs->queued,
                            .running = jobs->running,
+                           .places = ut_places_taken(jobs->places),
                            .seconds = jobs->seconds,
                            .cpu_seconds = jobs->cpu_seconds,
                            .ended = {jobs->ended[0], jobs->ended[1], jobs->ended[2]}};

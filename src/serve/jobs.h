@@ -6,7 +6,6 @@
 #ifndef UT_SERVE_JOBS_H
 #define UT_SERVE_JOBS_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,6 +41,7 @@ typedef struct ut_job_work {
     void *work;
     const char *owner; /* "" where there are no keys */
     const char *file;  /* what the recording is called, for the person */
+    int place;         /* of ut_jobs_admit() */
     bool kept; /* can be found by its id, with its result; else it lives as long as its reference */
 } ut_job_work;
 
@@ -54,19 +54,20 @@ typedef struct ut_jobs_options {
 
 UT_MUST_CHECK ut_status ut_jobs_create(const ut_jobs_options *options, ut_jobs **jobs,
                                        ut_error *err);
-/* Waits for what was taken; cancels it when *hurry gets above 1. */
-void ut_jobs_drain(ut_jobs *jobs, const volatile sig_atomic_t *hurry);
+/* Takes nothing more, cancels what there is, and waits until nothing runs. */
+void ut_jobs_close(ut_jobs *jobs);
 /* Ends the workers. Every reference must be given back before. NULL is fine. */
 void ut_jobs_destroy(ut_jobs *jobs);
 
-/* A place for a request, before its body is read: false when workers and queue are full. A place
- * becomes a job's or is given back. */
-bool ut_jobs_admit(ut_jobs *jobs);
-void ut_jobs_leave(ut_jobs *jobs);
+/* A place for a caller's request, before its body is read: -1 where there is none for it
+ * (places.h). A place becomes a job's or is given back. */
+int ut_jobs_admit(ut_jobs *jobs, const char *caller);
+void ut_jobs_leave(ut_jobs *jobs, int place); /* -1 is fine */
 /* Seconds after which there may be a place, by how long jobs took so far. */
 int ut_jobs_wait(ut_jobs *jobs);
 
-/* Takes over the place and, in every case, `work`. *job is a reference. */
+/* Takes over the place and, in every case, `work`. *job is a reference. UT_ERR_CANCELLED after
+ * ut_jobs_close(). */
 UT_MUST_CHECK ut_status ut_jobs_submit(ut_jobs *jobs, const ut_job_work *work, ut_job **job,
                                        ut_error *err);
 /* A reference, or NULL where the owner has no such job. */
@@ -117,6 +118,7 @@ int ut_job_result(ut_job *job, uint64_t *length);
 
 typedef struct ut_jobs_stats {
     int queued, running, kept;
+    int places;         /* taken: being uploaded, queued, running */
     uint64_t ended[3];  /* done, failed, cancelled */
     double seconds;     /* of all that are done */
     double cpu_seconds; /* of the workers, for them */

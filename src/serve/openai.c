@@ -106,54 +106,92 @@ static ut_status write_answer(void *context, ut_job *job, const ut_result *resul
     return status;
 }
 
-static void take_form(ut_call *call, wish *w, const char *value)
+/* --- fields -------------------------------------------------------------------------------------
+ */
+
+typedef struct asked {
+    ut_call *call;
+    ut_recording *recording;
+    wish *wish;
+} asked;
+
+static void take_form(const asked *a, const char *value)
 {
     int f = 0;
     while (f < FORMS && strcmp(form_names[f], value) != 0)
         f++;
     if (f == FORMS)
-        ut_fault_set(&call->fault, 400, "bad_option", "use json, text, srt, verbose_json or vtt",
+        ut_fault_set(&a->call->fault, 400, "bad_option", "use json, text, srt, verbose_json or vtt",
                      "there is no response_format %.40s", value);
     else
-        w->form = (form)f;
+        a->wish->form = (form)f;
 }
 
-static void take_granularity(ut_call *call, wish *w, const char *value)
+static void take_granularity(const asked *a, const char *value)
 {
     if (strcmp(value, "word") == 0)
-        w->words = true;
+        a->wish->words = true;
     else if (strcmp(value, "segment") == 0)
-        w->segments = true;
+        a->wish->segments = true;
     else
-        ut_fault_set(&call->fault, 400, "bad_option", "use word or segment",
+        ut_fault_set(&a->call->fault, 400, "bad_option", "use word or segment",
                      "there is no timestamp granularity %.40s", value);
+}
+
+static void take_prompt(const asked *a, const char *value)
+{
+    ut_recording_set(a->call, a->recording, "initial_prompt", value);
+}
+
+static void take_language(const asked *a, const char *value)
+{
+    ut_recording_set(a->call, a->recording, "language", value);
+}
+
+static void take_stream(const asked *a, const char *value)
+{
+    if (strcmp(value, "false") != 0)
+        ut_fault_set(&a->call->fault, 400, "bad_option", "ask without stream, or see POST /jobs",
+                     "transcripts are not streamed");
 }
 
 /* Which model is asked for does not matter, there is one; neither does a temperature, since the
  * decoding is a beam search. */
-static void take_field(ut_call *call, ut_recording *r, wish *w, const char *name, const char *value)
+static void pass_over(const asked *a, const char *value)
 {
-    if (strcmp(name, "response_format") == 0)
-        take_form(call, w, value);
-    else if (strcmp(name, "timestamp_granularities[]") == 0)
-        take_granularity(call, w, value);
-    else if (strcmp(name, "prompt") == 0)
-        (void)ut_recording_set(call, r, "initial_prompt", value);
-    else if (strcmp(name, "language") == 0)
-        (void)ut_recording_set(call, r, name, value);
-    else if (strcmp(name, "stream") == 0 && strcmp(value, "false") != 0)
-        ut_fault_set(&call->fault, 400, "bad_option", "ask without stream, or see POST /jobs",
-                     "transcripts are not streamed");
-    else if (strcmp(name, "model") != 0 && strcmp(name, "temperature") != 0 &&
-             strcmp(name, "stream") != 0 && strcmp(name, "chunking_strategy") != 0)
-        ut_fault_set(&call->fault, 400, "bad_option", "see the fields in /openapi.json",
-                     "there is no field %s", name);
+    (void)a;
+    (void)value;
+}
+
+typedef struct field {
+    const char *name;
+    void (*take)(const asked *a, const char *value);
+} field;
+
+static const field *find_field(const char *name)
+{
+    static const field fields[] = {
+        {"response_format", take_form}, {"timestamp_granularities[]", take_granularity},
+        {"prompt", take_prompt},        {"language", take_language},
+        {"stream", take_stream},        {"model", pass_over},
+        {"temperature", pass_over},     {"chunking_strategy", pass_over},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strcmp(fields[i].name, name) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+size_t ut_openai_field(const char *name)
+{
+    return find_field(name) ? UT_FORM_FIELD : 0;
 }
 
 bool ut_openai_submit(ut_call *call)
 {
     ut_error err;
     ut_recording r;
+    const char *name;
     const char *value;
     if (!ut_recording_take(call, &r))
         return false;
@@ -163,8 +201,9 @@ bool ut_openai_submit(ut_call *call)
         ut_fault_set(&call->fault, 503, "out_of_memory", "try again later", "out of memory");
         return false;
     }
-    for (size_t i = 0; ut_form_field(call->form, i, &value); i++)
-        take_field(call, &r, w, ut_form_field(call->form, i, &value), value);
+    const asked a = {call, &r, w};
+    for (size_t i = 0; (name = ut_form_field(call->form, i, &value)); i++)
+        find_field(name)->take(&a, value);
     w->segments = w->segments || !w->words;
     call->type = w->form == FORM_VTT                           ? "text/vtt; charset=utf-8"
                  : w->form == FORM_TEXT || w->form == FORM_SRT ? "text/plain; charset=utf-8"

@@ -13,9 +13,7 @@ static void answer_health(ut_call *call)
 static void answer_ready(ut_call *call)
 {
     if (call->server->draining) {
-        call->fault.retry_after = 10;
-        ut_fault_set(&call->fault, 503, "draining", "ask another instance, or later",
-                     "the service is being stopped");
+        ut_fault_draining(&call->fault);
     } else {
         ut_respond_json(call, MHD_HTTP_OK, json_pack("{s:s}", "status", "ready"));
     }

@@ -20,8 +20,9 @@ enum {
     THREADS = 4, /* that wait for connections */
     CONNECTIONS = 4096,
     CONNECTION_BYTES = 48 * 1024, /* of memory, for headers and what is being read */
-    JSON_BYTES = 1024 * 1024,
-    HEARTBEAT = 15 /* seconds between signs of life in a stream */
+    JSON_BYTES = 1024 * 1024,     /* of a body that is no form */
+    HEARTBEAT = 15,               /* seconds between signs of life in a stream */
+    LAST_ANSWERS = 5 /* seconds for what is being sent when the last analysis is done */
 };
 /* Bodies of refused requests are read and passed over, so that the client hears why; not longer
  * ones. */
@@ -126,25 +127,47 @@ static void check_body(ut_call *call)
                      "the body is %.80s, not application/json", type ? type : "of no type");
 }
 
+/* Nothing is kept for a request that was refused or is over. */
+static void let_go(ut_call *call)
+{
+    ut_form_destroy(call->form);
+    call->form = NULL;
+    ut_buf_free(&call->body);
+    ut_jobs_leave(call->server->jobs, call->place);
+    ut_places_leave(call->server->desk, call->desk_place);
+    call->place = call->desk_place = -1;
+}
+
 /* A request that starts an analysis needs a place in the queue before its body is read. */
 static void take_place(ut_call *call)
 {
     ut_server *s = call->server;
     int wait;
     if (s->draining) {
-        call->fault.retry_after = 10;
-        ut_fault_set(&call->fault, 503, "draining", "ask another instance, or later",
-                     "the service is being stopped");
+        ut_fault_draining(&call->fault);
     } else if (!ut_limiter_take(s->limiter, call->caller, ut_clock_wall(), &wait)) {
         call->fault.retry_after = wait;
         ut_fault_set(&call->fault, 429, "rate_limited", "wait as Retry-After says",
                      "that were more than %d analyses a minute", s->settings->rate);
-    } else if (!(call->has_place = ut_jobs_admit(s->jobs))) {
+    } else if ((call->place = ut_jobs_admit(s->jobs, call->caller)) < 0) {
         call->fault.retry_after = ut_jobs_wait(s->jobs);
         ut_fault_set(&call->fault, 429, "queue_full", "wait as Retry-After says",
-                     "%d analyses are at work and %d wait already", s->settings->workers,
-                     s->settings->queue);
+                     "no place is left beside the analyses that are at work and those that wait");
     }
+}
+
+/* So does one that the clerk answers: what is held for slow clients is bounded. */
+static void take_desk_place(ut_call *call)
+{
+    if (call->route->flags & UT_ROUTE_JSON)
+        ut_check_job_labels(call);
+    if (call->fault.status)
+        return;
+    call->desk_place = ut_places_take(call->server->desk, call->caller);
+    if (call->desk_place >= 0)
+        return;
+    call->fault.retry_after = 1;
+    ut_fault_set(&call->fault, 503, "busy", "try again later", "too much is asked at once");
 }
 
 /* Another page's browser asks whether it may ask. */
@@ -180,11 +203,18 @@ static void begin(ut_call *call, const char *path, const char *method)
         return;
     }
     check_body(call);
-    if (!call->route || call->fault.status || !(call->route->flags & UT_ROUTE_FORM))
+    if (!call->route || call->fault.status)
         return;
-    call->form = ut_form_create(call, call->route->flags & UT_ROUTE_OPENAI ? "file" : "audio_file");
+    bool openai = call->route->flags & UT_ROUTE_OPENAI;
+    if (call->route->flags & UT_ROUTE_CLERK)
+        take_desk_place(call);
+    if (call->route->flags & UT_ROUTE_FORM)
+        call->form = ut_form_create(call, openai ? "file" : "audio_file",
+                                    openai ? ut_openai_field : ut_analysis_field);
     if (call->form)
         take_place(call);
+    if (call->fault.status)
+        let_go(call);
 }
 
 /* --- its body -----------------------------------------------------------------------------------
@@ -208,6 +238,8 @@ static void take_body(ut_call *call, const char *data, size_t size)
                      "the request is larger than what is taken");
     else if (call->form)
         ut_form_take(call->form, data, size);
+    if (call->fault.status)
+        let_go(call);
 }
 
 /* --- its answer ----------------------------------------------------------------------------------
@@ -242,15 +274,14 @@ static bool waits_for_job(ut_call *call)
     return true;
 }
 
-/* Hands it to the clerk; false where he has no time. */
+/* Hands it to the clerk; false where he has gone. */
 static bool give_to_clerk(ut_call *call)
 {
     call->clerked = true;
     ut_connection_is(call, UT_ACTIVITY_WAIT);
     if (ut_clerk_take(call->server->clerk, call))
         return true;
-    call->fault.retry_after = 1;
-    ut_fault_set(&call->fault, 503, "busy", "try again later", "too much is asked at once");
+    ut_fault_draining(&call->fault);
     return false;
 }
 
@@ -280,8 +311,11 @@ static bool answer(ut_call *call)
 {
     if (!call->response && !call->fault.status && !ask_route(call))
         return false;
-    if (call->fault.status && !call->response)
-        ut_respond_fault(call);
+    if (call->fault.status) {
+        if (!call->response)
+            ut_respond_fault(call);
+        let_go(call);
+    }
     return true;
 }
 
@@ -315,6 +349,7 @@ static ut_call *create_call(ut_server *server, struct MHD_Connection *connection
     call->server = server;
     call->connection = connection;
     call->began = ut_clock_wall();
+    call->place = call->desk_place = -1;
     ut_buf_init(&call->body, JSON_BYTES);
     return call;
 }
@@ -394,16 +429,13 @@ static void completed(void *context, struct MHD_Connection *connection, void **o
             ut_job_cancel(call->job);
         ut_job_release(call->job);
     }
-    if (call->has_place)
-        ut_jobs_leave(server->jobs);
     if (call->response)
         MHD_destroy_response(call->response);
     size_t route = call->route ? (size_t)(call->route - ut_route_at(0)) : ut_route_count();
     ut_metrics_request(server->metrics, route, call->status, seconds, call->received, call->sent);
     if (server->log)
         log_request(call, seconds);
-    ut_form_destroy(call->form);
-    ut_buf_free(&call->body);
+    let_go(call);
     free(call);
     *of_request = NULL;
 }
@@ -517,10 +549,11 @@ static struct MHD_Daemon *start_daemon(ut_server *server, int fd, const char *ce
             (cert ? MHD_USE_TLS : 0),
         0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        connections_most(), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)server->settings->timeout,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        ut_connections_notify, server, MHD_OPTION_ARRAY, cert ? tls : none, MHD_OPTION_END);
+        connections_most(), MHD_OPTION_PER_IP_CONNECTION_LIMIT, connections_most() / 2,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)server->settings->timeout, MHD_OPTION_NOTIFY_COMPLETED, completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, ut_connections_notify, server, MHD_OPTION_ARRAY,
+        cert ? tls : none, MHD_OPTION_END);
 }
 
 static ut_status read_pem(const char *path, char **text, ut_error *err)
@@ -551,43 +584,45 @@ static ut_status open_daemon(ut_server *server, int fd, struct MHD_Daemon **daem
     return status;
 }
 
-/* The main thread keeps house until it is told to stop. */
-static void keep_house(ut_server *server, const volatile sig_atomic_t *stop)
+/* Naps a fifth of a second, and keeps house every second. */
+static void tick(ut_server *server)
 {
     const struct timespec nap = {0, 200000000};
-    for (unsigned tick = 1; !*stop; tick++) {
-        nanosleep(&nap, NULL);
-        if (tick % 5)
-            continue;
-        ut_connections_check(server->connections);
-        ut_jobs_expire(server->jobs);
-        if (server->keys)
-            ut_keys_refresh(server->keys);
-        if (tick % (5 * HEARTBEAT) == 0)
-            ut_jobs_stir(server->jobs);
-    }
+    nanosleep(&nap, NULL);
+    if (++server->ticks % 5)
+        return;
+    ut_connections_check(server->connections);
+    ut_jobs_expire(server->jobs);
+    if (server->keys)
+        ut_keys_refresh(server->keys);
+    if (server->ticks % (5 * HEARTBEAT) == 0)
+        ut_jobs_stir(server->jobs);
 }
 
-/* Nothing new is taken; what was taken is finished and answered. */
+/* Nothing new is taken; what was taken is finished and answered. The library aborts when it is
+ * stopped while a connection sleeps: at its end nothing may wake one any more, and none go to
+ * sleep.
+ */
 static void drain(ut_server *server, struct MHD_Daemon *daemon, const volatile sig_atomic_t *stop)
 {
-    const struct timespec nap = {0, 50000000};
-    ut_jobs_stats stats = ut_jobs_count(server->jobs);
+    int places;
     server->draining = true;
-    if (stats.running + stats.queued)
-        ut_log(UT_LOG_INFO, "stopping when %d analyses are done; again to stop at once",
-               stats.running + stats.queued);
+    if ((places = ut_jobs_count(server->jobs).places))
+        ut_log(UT_LOG_INFO, "stopping when %d analyses are done; again to stop at once", places);
     MHD_socket fd = MHD_quiesce_daemon(daemon);
     if (fd != MHD_INVALID_SOCKET)
         (void)shutdown(fd, SHUT_RDWR); /* who comes now is refused, not kept waiting */
-    ut_jobs_drain(server->jobs, stop);
+    while (*stop < 2 && ut_jobs_count(server->jobs).places)
+        tick(server);
+    ut_jobs_close(server->jobs);
     /* The last answers leave. */
-    for (int i = 0; i < 100 && *stop < 2 && ut_connections_count(server->connections); i++) {
-        ut_connections_hang_up(server->connections);
-        nanosleep(&nap, NULL);
+    for (int i = 0; i < (*stop > 1 ? 5 : 5 * LAST_ANSWERS); i++) {
+        ut_connections_hang_up(server->connections, *stop > 1);
+        if (!ut_connections_count(server->connections))
+            break;
+        tick(server);
     }
-    ut_clerk_destroy(server->clerk);
-    server->clerk = NULL;
+    ut_clerk_stop(server->clerk);
     MHD_stop_daemon(daemon);
     if (fd != MHD_INVALID_SOCKET)
         close(fd);
@@ -613,7 +648,9 @@ static ut_status open_parts(ut_server *server, const char *const *names, ut_erro
     server->metrics = ut_metrics_create(names, ut_route_count());
     server->connections = ut_connections_create(server);
     server->clerk = ut_clerk_create();
-    if (!server->limiter || !server->metrics || !server->connections || !server->clerk)
+    server->desk = ut_places_create(UT_CLERK_CALLS);
+    if (!server->limiter || !server->metrics || !server->connections || !server->clerk ||
+        !server->desk)
         return ut_fail_memory(err, "serve");
     return ut_jobs_create(&jobs, &server->jobs, err);
 }
@@ -621,6 +658,7 @@ static ut_status open_parts(ut_server *server, const char *const *names, ut_erro
 static void close_parts(ut_server *server)
 {
     ut_clerk_destroy(server->clerk);
+    ut_places_destroy(server->desk);
     ut_jobs_destroy(server->jobs);
     ut_connections_destroy(server->connections);
     ut_metrics_destroy(server->metrics);
@@ -651,7 +689,8 @@ ut_status ut_serve(const ut_settings *settings, const ut_engine *engine,
         status = open_daemon(&server, fd, &daemon, err);
     if (status == UT_OK) {
         announce(&server, fd);
-        keep_house(&server, stop);
+        while (!*stop)
+            tick(&server);
         drain(&server, daemon, stop);
     } else if (fd >= 0) {
         close(fd);

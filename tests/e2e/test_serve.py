@@ -303,7 +303,7 @@ def test_openais_client_gets_its_forms():
                 raise AssertionError(bad)
             except openai.BadRequestError as error:
                 assert error.code == "bad_option" and error.type == "invalid_request_error", error
-        refused = requests.post(s.url + "/v1/audio/transcriptions", files={"other": b"x"})
+        refused = requests.post(s.url + "/v1/audio/transcriptions", data={"model": "x"}, files={"language": b"x"})
         assert refused.status_code == 400 and refused.json()["error"]["code"] == "missing_file", refused.text
 
 
@@ -486,9 +486,67 @@ def test_sizes_are_bounded():
                          b"Content-Length: 99999999999\r\n\r\n"), 413, "too_large")
 
 
+def upload_head(length, where=b"/analyze_emotion"):
+    return (b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=bound\r\n"
+            b"Content-Length: %d\r\n\r\n" % (where, length))
+
+
+class Slow:
+    """Clients of another address of this machine who begin a request and do not end it."""
+
+    def __init__(self, s, beginning, count, address="127.0.0.2"):
+        self.open = [socket.create_connection(("127.0.0.1", s.port), 20, (address, 0)) for _ in range(count)]
+        for c in self.open:
+            c.sendall(beginning)
+
+    def told(self, status):
+        """How many of them were answered so meanwhile."""
+        time.sleep(1)
+        count = 0
+        for c in self.open:
+            c.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                count += c.recv(4096).startswith(b"HTTP/1.1 %d " % status)
+        return count
+
+    def close(self):
+        for c in self.open:
+            c.close()
+
+
+def test_slow_clients_lock_nobody_out():
+    """More of them than there are places; each has begun its body and goes on for as long as it may."""
+    with service("--rate", "0", "--store", work / "slow.db") as s:
+        uploads = Slow(s, upload_head(10**8) + multipart((FILE, bytes(9)))[:-20], 40)
+        assert uploads.told(429) == 40 - 13  # the last quarter of 17 is not for who holds one
+        assert post(s).status_code == 200
+        job = post(s, "/jobs").json()["id"]
+        wait_for(s, job, "done")
+        bodies = Slow(s, b"POST /jobs/%s/labels HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         b"Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n" % job.encode(), 60)
+        assert bodies.told(503) == 60 - 48
+        assert requests.get(f"{s.url}/jobs/{job}/export?format=srt", timeout=60).status_code == 200
+        where = f"{s.url}/jobs/{job}/labels"
+        assert requests.post(where, json={"labels": [{"utterance": 0, "emotion": "sad"}]}, timeout=60).status_code == 200
+        uploads.close()
+        bodies.close()
+        time.sleep(4)  # their places come back
+        again = [post(s, "/jobs").status_code for _ in range(12)]
+        assert again == [202] * 12, again
+
+
+def test_a_refused_request_holds_no_place():
+    """What is wrong with it is known while it goes on; the rest of it is passed over."""
+    with service("--queue", "0") as s:
+        wrong = multipart((b'Content-Disposition: form-data; name="unknown"', b"x"), (FILE, bytes(100)))
+        slow = Slow(s, upload_head(10**7) + wrong, 3)
+        time.sleep(0.5)
+        assert post(s).status_code == 200
+        slow.close()
+
+
 def test_slow_clients_are_told_and_ended():
-    head = (b"POST /analyze_emotion HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=bound\r\n"
-            b"Content-Length: 5000\r\n\r\n")
+    head = upload_head(5000)
     with service("--timeout", "2", "--queue", "0") as s:
         began = time.time()
         raw_fault(raw(s, b"GET /ver", b"sion HTTP/1.1" * 4, 0.3), 408, "too_slow")
@@ -534,7 +592,10 @@ def test_bad_forms():
         for packed in ("gzip", "deflate", "br"):
             is_fault(send(s, bytes(1000), **{"Content-Encoding": packed}), 415, "unsupported_encoding")
         part = b'Content-Disposition: form-data; name="p%d"'
-        is_fault(send(s, multipart(*((part % i, b"x") for i in range(10000)))), 413, "too_many_parts")
+        is_fault(send(s, multipart(*((part % i, b"x") for i in range(10000)))), 400, "bad_option")
+        part = b'Content-Disposition: form-data; name="timestamp_granularities[]"'
+        many = send(s, multipart(*((part, b"word") for _ in range(10000))), "/v1/audio/transcriptions")
+        assert many.status_code == 413 and many.json()["error"]["code"] == "too_many_parts", many.text
         is_fault(send(s, multipart((b"Content-Type: text/plain", b"x"), (FILE, sound))), 400, "bad_form")
         cut = send(s, multipart((FILE, sound[: len(sound) // 2])))
         notes = cut.json()["conversation"]["provenance"]["notes"]
@@ -550,6 +611,8 @@ def test_bad_options_and_contexts():
                              ("models_dir", "/"), ("llm", "gpt"), ("no_retrieval", "perhaps")):
             is_fault(post(s, **{field: value}), 400, "bad_option")
         is_fault(post(s, min_speakers="3", max_speakers="2"), 400, "bad_option")
+        is_fault(post(s, initial_prompt="x" * 5000), 413, "too_large")
+        is_fault(post(s, context="x" * 3000000), 413, "too_large")
         turn = {"speaker": "a", "text": "b"}
         for context in ("", "{", "[]", "3", '{"conversation_history": 3}', '{"history": []}', '{"conversation_history": [3]}',
                         '{"conversation_history": [{"speaker": "a"}]}', '{"conversation_history": [{"text": 3, "speaker": "a"}]}',
@@ -676,6 +739,36 @@ def test_a_second_signal_hurries():
         s.process.send_signal(signal.SIGINT)
         assert s.process.wait(timeout=20) == 0 and time.time() - began < 10
         job.join()
+
+
+def test_an_upload_is_taken_to_its_end_while_it_drains():
+    body = multipart((FILE, RECORDING.read_bytes()))
+    with service() as s:
+        with socket.create_connection(("127.0.0.1", s.port), timeout=60) as c:
+            c.sendall(upload_head(len(body)) + body[:1000])
+            time.sleep(0.5)
+            s.process.send_signal(signal.SIGTERM)
+            time.sleep(7)
+            c.sendall(body[1000:])
+            assert c.recv(100).startswith(b"HTTP/1.1 200 "), "no answer"
+            while c.recv(65536):
+                pass
+
+
+def test_draining_waits_for_no_slow_upload():
+    for options, signals in ((["--timeout", "2"], 1), ([], 2)):
+        with service(*options) as s, socket.create_connection(("127.0.0.1", s.port)) as c:
+            c.sendall(upload_head(10**6) + b"--bound")
+            time.sleep(0.5)
+            for _ in range(signals):
+                s.process.send_signal(signal.SIGTERM)
+                time.sleep(0.3)
+            until = time.time() + 15
+            with contextlib.suppress(ConnectionError):
+                while s.process.poll() is None and time.time() < until:
+                    c.sendall(b"x")
+                    time.sleep(0.3)
+            assert s.process.wait(timeout=10) == 0
 
 
 def test_a_killed_service_leaves_no_recording():

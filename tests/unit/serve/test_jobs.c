@@ -60,8 +60,15 @@ static ut_jobs *create(int workers, int queue, double keep)
 static ut_job *submit(ut_jobs *jobs, work *w, const char *owner, bool kept)
 {
     ut_job *job;
-    const ut_job_work spec = {run, cancel, destroy, w, owner, "call.wav", kept};
-    assert_true(ut_jobs_admit(jobs));
+    const ut_job_work spec = {.run = run,
+                              .cancel = cancel,
+                              .destroy = destroy,
+                              .work = w,
+                              .owner = owner,
+                              .file = "call.wav",
+                              .place = ut_jobs_admit(jobs, owner),
+                              .kept = kept};
+    assert_true(spec.place >= 0);
     assert_int_equal(ut_jobs_submit(jobs, &spec, &job, NULL), UT_OK);
     return job;
 }
@@ -123,23 +130,24 @@ static void places_are_bounded_and_given_back(void **state)
 {
     (void)state;
     ut_jobs *jobs = create(1, 2, 100);
+    int places[3];
     for (int i = 0; i < 3; i++)
-        assert_true(ut_jobs_admit(jobs));
-    assert_false(ut_jobs_admit(jobs));
-    ut_jobs_leave(jobs);
-    assert_true(ut_jobs_admit(jobs));
+        assert_int_equal(places[i] = ut_jobs_admit(jobs, "ann"), i);
+    assert_int_equal(ut_jobs_admit(jobs, "bob"), -1);
+    ut_jobs_leave(jobs, places[1]);
+    ut_jobs_leave(jobs, -1);
+    assert_int_equal(ut_jobs_admit(jobs, "bob"), places[1]);
+    assert_int_equal(ut_jobs_count(jobs).places, 3);
     for (int i = 0; i < 3; i++)
-        ut_jobs_leave(jobs);
+        ut_jobs_leave(jobs, places[i]);
     assert_in_range(ut_jobs_wait(jobs), 1, 600);
     work w = {.answer = ""};
-    ut_job *job = submit(jobs, &w, "", false);
+    ut_job *job = submit(jobs, &w, "ann", false);
+    assert_int_equal(ut_jobs_count(jobs).places, 1);
     w.go = true;
     until_state(job, UT_JOB_DONE);
     ut_job_release(job);
-    for (int i = 0; i < 3; i++)
-        assert_true(ut_jobs_admit(jobs));
-    for (int i = 0; i < 3; i++)
-        ut_jobs_leave(jobs);
+    assert_int_equal(ut_jobs_count(jobs).places, 0);
     ut_jobs_destroy(jobs);
 }
 
@@ -273,24 +281,34 @@ static void what_is_not_kept_is_not_found(void **state)
     ut_jobs_destroy(jobs);
 }
 
-static void draining_finishes_or_cancels(void **state)
+/* What comes while it is being stopped would put its connection to sleep for good. */
+static void closing_cancels_and_takes_no_more(void **state)
 {
     (void)state;
     ut_jobs *jobs = create(1, 3, 100);
-    volatile sig_atomic_t hurry = 1;
-    work quick[2] = {{.answer = "", .go = true}, {.answer = "", .go = true}};
-    ut_job *job[2] = {submit(jobs, &quick[0], "", true), submit(jobs, &quick[1], "", true)};
-    ut_jobs_drain(jobs, &hurry);
-    work slow[2] = {{.answer = ""}, {.answer = ""}};
-    ut_job *late[2] = {submit(jobs, &slow[0], "", true), submit(jobs, &slow[1], "", true)};
-    hurry = 2;
-    ut_jobs_drain(jobs, &hurry);
+    work w[2] = {{.answer = ""}, {.answer = ""}};
+    work late = {.answer = "", .go = true};
+    ut_error err;
+    ut_job *job[2] = {submit(jobs, &w[0], "", true), submit(jobs, &w[1], "", true)};
+    until_state(job[0], UT_JOB_RUNNING);
+    int place = ut_jobs_admit(jobs, "");
+    ut_jobs_close(jobs);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(look(job[i]).state, UT_JOB_DONE);
-        assert_int_equal(look(late[i]).state, UT_JOB_CANCELLED);
+        assert_int_equal(look(job[i]).state, UT_JOB_CANCELLED);
         ut_job_release(job[i]);
-        ut_job_release(late[i]);
     }
+    const ut_job_work spec = {.run = run,
+                              .cancel = cancel,
+                              .destroy = destroy,
+                              .work = &late,
+                              .owner = "",
+                              .file = "",
+                              .place = place};
+    assert_int_equal(ut_jobs_count(jobs).places, 1);
+    assert_int_equal(ut_jobs_submit(jobs, &spec, &job[0], &err), UT_ERR_CANCELLED);
+    assert_int_equal(late.destroyed, 1);
+    assert_int_equal(late.ran, 0);
+    assert_int_equal(ut_jobs_count(jobs).places, 0);
     ut_jobs_destroy(jobs);
 }
 
@@ -346,7 +364,7 @@ int main(void)
         cmocka_unit_test(who_waits_is_woken_by_changes),
         cmocka_unit_test(results_expire),
         cmocka_unit_test(what_is_not_kept_is_not_found),
-        cmocka_unit_test(draining_finishes_or_cancels),
+        cmocka_unit_test(closing_cancels_and_takes_no_more),
         cmocka_unit_test(many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
