@@ -28,13 +28,15 @@ UT_MUST_CHECK ut_status ut_file_map(const char *path, ut_mapping *mapping, ut_er
 void ut_file_unmap(ut_mapping *mapping);
 
 /* Writes under a temporary name in the same folder, fsyncs, renames. After a failure nothing is
- * left under the final name and the temporary file is gone. */
+ * left under the final name and the temporary file is gone. What is there and no regular file (a
+ * device, a pipe, a folder) is UT_ERR_IO, here and below. */
 UT_MUST_CHECK ut_status ut_file_write(const char *path, const void *data, size_t length,
                                       ut_error *err);
 
 /* Removes what a writer that was killed left behind in `folder` (not below it): every
- * *.XXXXXX.part that no living writer of ut_file_write() holds. Safe beside running ones. */
-void ut_file_sweep(const char *folder);
+ * <prefix>*.XXXXXX.part that no living writer of ut_file_write() holds. Safe beside running ones.
+ */
+void ut_file_sweep(const char *folder, const char *prefix);
 
 /* Two halves of the same for writers that need a path: *temporary (free()) is a unique name beside
  * `path`; commit fsyncs and renames it; on failure and in discard it is removed. Both free it.

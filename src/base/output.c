@@ -12,9 +12,14 @@
 #include "base/error.h"
 #include "base/file.h"
 
-/* A new file beside `path`, open for writing, of a unique name (free()). */
+/* A new file beside `path`, open for writing, of a unique name (free()). Renamed onto a device it
+ * would take its place, /dev/null for the whole machine where root runs the program. */
 static ut_status create_beside(const char *path, char **temporary, int *fd, ut_error *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return ut_fail(err, UT_ERR_IO, "file", "cannot write %s: it is %s; name a file", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
     size_t length = strlen(path) + sizeof ".XXXXXX.part";
     char *name = malloc(length);
     if (!name)
@@ -165,11 +170,11 @@ static bool is_temporary(const char *name)
     return *tail == '.' && strspn(tail + 1, letters) == 6 && strcmp(tail + 7, ".part") == 0;
 }
 
-void ut_file_sweep(const char *folder)
+void ut_file_sweep(const char *folder, const char *prefix)
 {
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (!is_temporary(e->d_name))
+        if (!is_temporary(e->d_name) || strncmp(e->d_name, prefix, strlen(prefix)) != 0)
             continue;
         int fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)

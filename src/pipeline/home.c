@@ -94,7 +94,7 @@ ut_status ut_home_create(const char *path, ut_error *err)
     ut_status status =
         artifacts && ignore && id ? ut_file_make_dirs(artifacts, err) : ut_fail_memory(err, "home");
     if (status == UT_OK)
-        ut_file_sweep(path);
+        ut_file_sweep(path, "");
     if (status == UT_OK && !ut_file_exists(ignore))
         status = ut_file_write(ignore, "*\n", 2, err);
     if (status == UT_OK && !ut_file_exists(id))

@@ -89,7 +89,7 @@ static void sweep(const char *artifacts)
         snprintf(name, sizeof name, "%02x", i);
         char *folder = ut_path_join(artifacts, name);
         if (folder)
-            ut_file_sweep(folder);
+            ut_file_sweep(folder, "");
         free(folder);
     }
 }

@@ -35,7 +35,7 @@ void ut_results_sweep(const ut_results *r)
 {
     char *folder = ut_path_join(r->output_dir, r->id);
     if (folder)
-        ut_file_sweep(folder);
+        ut_file_sweep(folder, "");
     free(folder);
 }
 

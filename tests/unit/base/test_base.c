@@ -192,6 +192,50 @@ static void a_write_is_whole_or_absent(void **state)
     free(path);
 }
 
+/* A rename would put a file in the place of a device. */
+static void a_pipe_is_not_written_over(void **state)
+{
+    (void)state;
+    ut_error err;
+    struct stat st;
+    char *path = ut_path_join(folder, "pipe");
+    char *temporary = NULL;
+    ut_output *output = NULL;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(ut_file_write(path, "x", 1, &err), UT_ERR_IO);
+    assert_non_null(strstr(err.message, "a pipe or device"));
+    assert_int_equal(ut_file_begin(path, &temporary, &err), UT_ERR_IO);
+    assert_int_equal(ut_output_open(path, &output, &err), UT_ERR_IO);
+    assert_int_equal(ut_file_write(folder, "x", 1, &err), UT_ERR_IO);
+    assert_non_null(strstr(err.message, "a folder"));
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    unlink(path);
+    free(path);
+}
+
+static void a_sweep_takes_its_prefix_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.pt.state.Ab3xyZ.part", "b.pt.Ab3xyZ.part", "a.pt.part"};
+    char *path[3];
+    for (size_t i = 0; i < 3; i++) {
+        path[i] = ut_path_join(folder, names[i]);
+        assert_int_equal(ut_file_write(path[i], "x", 1, NULL), UT_OK);
+    }
+    ut_file_sweep(folder, "a.pt");
+    assert_false(ut_file_exists(path[0]));
+    assert_true(ut_file_exists(path[1]));
+    assert_true(ut_file_exists(path[2]));
+    ut_file_sweep(folder, "");
+    assert_false(ut_file_exists(path[1]));
+    assert_true(ut_file_exists(path[2]));
+    for (size_t i = 0; i < 3; i++) {
+        unlink(path[i]);
+        free(path[i]);
+    }
+}
+
 static void paths_are_taken_apart(void **state)
 {
     (void)state;
@@ -362,6 +406,8 @@ int main(void)
         cmocka_unit_test(only_utf8_reaches_people),
         cmocka_unit_test(a_walk_passes_over_nothing),
         cmocka_unit_test(a_write_is_whole_or_absent),
+        cmocka_unit_test(a_pipe_is_not_written_over),
+        cmocka_unit_test(a_sweep_takes_its_prefix_alone),
         cmocka_unit_test(paths_are_taken_apart),
         cmocka_unit_test(json_numbers_survive_being_written),
         cmocka_unit_test(json_embeddings_are_exact),
