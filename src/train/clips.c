@@ -31,6 +31,11 @@ typedef struct measuring {
     size_t first_failed; /* recording, so that the message does not depend on the threads */
 } measuring;
 
+static double start_of(const ut_sample *s)
+{
+    return isnan(s->start) ? 0 : s->start;
+}
+
 static int by_place(const void *a, const void *b, void *dataset)
 {
     const ut_sample *samples = ((const ut_dataset *)dataset)->samples;
@@ -39,8 +44,8 @@ static int by_place(const void *a, const void *b, void *dataset)
     int order = strcmp(x->path, y->path);
     if (order)
         return order;
-    if (x->start != y->start && !isnan(x->start) && !isnan(y->start))
-        return x->start < y->start ? -1 : 1;
+    if (start_of(x) != start_of(y))
+        return start_of(x) < start_of(y) ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
@@ -75,7 +80,7 @@ static void find_speech(const float *pcm, ut_clip *clip)
 
 static ut_status measure_one(const ut_sample *s, ut_stream *stream, ut_clip *clip, ut_error *err)
 {
-    size_t from = isnan(s->start) ? 0 : (size_t)llround(s->start * UT_RATE);
+    size_t from = (size_t)llround(start_of(s) * UT_RATE);
     size_t to = isnan(s->start) ? UT_CLIP_MOST : (size_t)llround(s->end * UT_RATE);
     const float *pcm;
     if (to > from + UT_CLIP_MOST)

@@ -20,6 +20,7 @@ enum { FRAME = 320 /* samples in an encoder frame */ };
 /* What a thread needs. */
 typedef struct worker {
     ut_whisper_state *state;
+    ut_window_source source;
     float *pcm;     /* [UT_CLIP_MOST] */
     float *scratch; /* of voice-net */
     float *values;  /* [dim] */
@@ -79,6 +80,7 @@ static ut_status prepare(const extracting *e, worker *w, ut_error *err)
 
 static void release(worker *w)
 {
+    ut_window_source_close(&w->source);
     ut_whisper_state_destroy(w->state);
     free(w->pcm);
     free(w->values);
@@ -122,7 +124,7 @@ static ut_status hear(const extracting *e, const ut_window *window, worker *w, u
 {
     const ut_hearing *h = e->hearing;
     const size_t dim = e->f->dim;
-    UT_TRY(ut_window_read(window, e->d, e->clips, w->pcm, err));
+    UT_TRY(ut_window_read(window, e->d, e->clips, &w->source, w->pcm, err));
     if (h->whisper)
         ut_whisper_encode(w->state, w->pcm, window->used);
     for (size_t i = 0; i < window->count; i++)

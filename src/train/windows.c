@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audio/stream.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "models/emotion_voice/voice.h"
@@ -163,22 +162,38 @@ void ut_windows_free(ut_windows *w)
     *w = (ut_windows){0};
 }
 
-ut_status ut_window_read(const ut_window *w, const ut_dataset *d, const ut_clip *clips, float *pcm,
-                         ut_error *err)
+void ut_window_source_close(ut_window_source *source)
+{
+    if (source->path)
+        ut_stream_close(&source->stream);
+    *source = (ut_window_source){0};
+}
+
+/* The recording from sample `from` on; its stream goes forward only. */
+static ut_status open_source(ut_window_source *source, const char *path, size_t from, ut_error *err)
+{
+    if (!source->path || strcmp(source->path, path) != 0 || from < source->from) {
+        ut_window_source_close(source);
+        UT_TRY(ut_stream_open(&source->stream, path, UT_AUDIO_MIX, err));
+        source->path = path;
+    }
+    source->from = from;
+    return UT_OK;
+}
+
+ut_status ut_window_read(const ut_window *w, const ut_dataset *d, const ut_clip *clips,
+                         ut_window_source *source, float *pcm, ut_error *err)
 {
     memset(pcm, 0, UT_CLIP_MOST * sizeof *pcm);
     for (size_t i = 0; i < w->count; i++) {
         const ut_held *h = &w->held[i];
         const ut_clip *c = &clips[h->sample];
-        ut_stream stream;
         const float *part;
-        size_t got = 0;
-        UT_TRY(ut_stream_open(&stream, d->samples[h->sample].path, UT_AUDIO_MIX, err));
-        ut_status status = ut_stream_window(&stream, c->from, c->from + c->count, &part, &got, err);
+        size_t got;
+        UT_TRY(open_source(source, d->samples[h->sample].path, c->from, err));
+        UT_TRY(ut_stream_window(&source->stream, c->from, c->from + c->count, &part, &got, err));
         for (size_t k = 0; k < got; k++)
             pcm[h->at + k] += part[k] * h->gain;
-        ut_stream_close(&stream);
-        UT_TRY(status);
     }
     float level = ut_voice_gain(pcm, w->used);
     for (size_t k = 0; k < w->used; k++)

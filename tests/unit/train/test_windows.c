@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/write.h"
 #include "base/buf.h"
 #include "train/weighting.h"
 #include "train/windows.h"
@@ -119,6 +120,49 @@ static void test_compare(void **state)
     ut_dataset_free(y);
 }
 
+/* Rows of one recording in any order, one of them without times: each gets its own sound, whether
+ * the recording is still open from the row before or not. */
+static void test_read(void **state)
+{
+    (void)state;
+    enum { ROWS = 5, LENGTH = 4 * 16000 };
+    static const char text[] = "file,emotion,start,end\n"
+                               "a.wav,sad,2,3\na.wav,joy,,\na.wav,sad,1,1.5\na.wav,joy,0.5,2.5\n"
+                               "b.wav,joy,1,2\n";
+    static const size_t from[ROWS] = {32000, 0, 16000, 8000, 16000};
+    static const size_t count[ROWS] = {16000, LENGTH, 8000, 32000, 16000};
+    ut_error err;
+    ut_dataset *d;
+    ut_clip clips[ROWS];
+    float *sound = ut_test_floats(LENGTH);
+    float *pcm = malloc(UT_CLIP_MOST * sizeof *pcm);
+    const char *name = ut_test_in_folder("m.csv");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ut_wav_write(ut_test_in_folder(i ? "b.wav" : "a.wav"), sound, LENGTH, 1,
+                                      16000, UT_WAV_F32, &err),
+                         UT_OK);
+    assert_int_equal(ut_dataset_create(&d, &err), UT_OK);
+    assert_int_equal(ut_dataset_parse(d, text, strlen(text), name, NULL, &err), UT_OK);
+    assert_int_equal(ut_clips_measure(d, 1, NULL, clips, &err), UT_OK);
+    ut_window_source source = {0};
+    static const size_t order[] = {1, 3, 2, 0, 4, 0, 3, 3, 1};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        const size_t row = order[i];
+        const ut_held held = {row, 160, clips[row].gain};
+        const ut_window window = {&held, 1, 160 + clips[row].count};
+        assert_int_equal(clips[row].from, from[row]);
+        assert_int_equal(clips[row].count, count[row]);
+        assert_int_equal(ut_window_read(&window, d, clips, &source, pcm, &err), UT_OK);
+        assert_near(pcm[159], 0, 0);
+        for (size_t k = 0; k < count[row]; k++)
+            assert_near(pcm[160 + k] * sound[from[row]], pcm[160] * sound[from[row] + k], 1e-6);
+    }
+    ut_window_source_close(&source);
+    ut_dataset_free(d);
+    free(sound);
+    free(pcm);
+}
+
 /* Emotions weigh the same, whatever their number. */
 static void test_weights(void **state)
 {
@@ -152,7 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_read),
         cmocka_unit_test(test_weights),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, ut_test_folder_make, ut_test_folder_remove);
 }
