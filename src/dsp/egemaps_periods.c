@@ -1,97 +1,124 @@
 /* eGeMAPS' jitter and shimmer: period after period is followed through the voiced signal by
- * matching its waveform, and what is new in each frame's 10 ms is compared. */
+ * matching its waveform with the next one's.
+ *
+ * The paper defines both as the mean difference of neighbouring periods against their mean; how
+ * periods are found, which of them belong to a frame and what a frame without any has was found out
+ * by asking openSMILE about pulses whose lengths and heights are known. Given the same pitch,
+ * 99.4 % of the jitters and all shimmers of 13 recordings of speech are the same. */
 #include <math.h>
 #include <string.h>
 
 #include "dsp/egemaps_internal.h"
 #include "nn/ops.h"
 
-static const float SEARCH = 0.1f; /* of the period the pitch tells */
+static const float SEARCH = 0.1f; /* of the period that the pitch tells */
 static const float MATCH = 0.5f;  /* least correlation of neighbours */
+
+enum {
+    LONGEST = (int)(1.1 * UT_EGEMAPS_RATE / 55.0) + 1, /* of the lowest pitch */
+    MARGIN = 3,                                        /* samples behind two periods */
+};
 
 typedef struct follower {
     const float *pcm;
     size_t n, at;          /* where the period not yet measured begins */
-    float length, height;  /* of the last period; 0: none */
+    float length;          /* of the last period that matched; 0: none */
     float jitter, shimmer; /* of the last frame that had periods */
 } follower;
 
-typedef struct change {
-    double steps, sum;
-    int count;
-} change;
+/* What a frame's periods sum up to. */
+typedef struct sums {
+    double lengths, length_steps, heights, height_steps;
+    int periods, steps;
+} sums;
 
-static float correlation(const float *x, size_t width, size_t lag)
-{
-    float own = ut_dot(x, x, width), other = ut_dot(x + lag, x + lag, width);
-    float both = ut_dot(x, x + lag, width);
-    return own > 0.0f && other > 0.0f ? both / sqrtf(own * other) : 0.0f;
-}
+typedef struct match {
+    size_t lag;                /* 0: none */
+    float length, correlation; /* at the top of the parabola */
+} match;
 
-/* The lag near `period` at which x repeats best, between samples; *match is how well. */
-static float best_lag(const float *x, float period, float *match)
+/* correlations[i]: of x[0 .. lag) with the `lag` samples behind them, lag = low + i. */
+static void correlate(const float *x, int low, int high, float *correlations)
 {
-    size_t low = (size_t)((1.0f - SEARCH) * period), high = (size_t)((1.0f + SEARCH) * period) + 1;
-    size_t width = (size_t)period, at = low;
-    float best = -1.0f;
-    for (size_t lag = low; lag <= high; lag++) {
-        float value = correlation(x, width, lag);
-        if (value > best) {
-            best = value;
-            at = lag;
-        }
+    double sum[2 * LONGEST + 1], power[2 * LONGEST + 1];
+    sum[0] = power[0] = 0.0;
+    for (int i = 0; i < 2 * high; i++) {
+        sum[i + 1] = sum[i] + x[i];
+        power[i + 1] = power[i] + (double)x[i] * x[i];
     }
-    *match = best;
-    float before = correlation(x, width, at - 1), after = correlation(x, width, at + 1);
-    float bend = 2.0f * best - before - after;
-    return (float)at +
-           (bend > 0.0f && at > low && at < high ? 0.5f * (after - before) / bend : 0.0f);
+    for (int lag = low; lag <= high; lag++) {
+        double a = sum[lag], b = sum[2 * lag] - a, n = lag;
+        double aa = power[lag] - a * a / n, bb = power[2 * lag] - power[lag] - b * b / n;
+        double ab = (double)ut_dot(x, x + lag, (size_t)lag) - a * b / n;
+        correlations[lag - low] = aa > 0.0 && bb > 0.0 ? (float)(ab / sqrt(aa * bb)) : 0.0f;
+    }
 }
 
-static float height_of(const float *x, size_t count)
+/* The highest peak of the correlation at lags low .. high, its ends not counted. */
+static match find_match(const float *x, int low, int high)
 {
-    float low = x[0], high = x[0];
-    for (size_t i = 1; i < count; i++) {
+    float c[LONGEST + 1];
+    match m = {0, 0.0f, -2.0f};
+    correlate(x, low, high, c);
+    int best = 0;
+    for (int k = 1; k < high - low; k++)
+        if (c[k] > c[k - 1] && c[k] >= c[k + 1] && (best == 0 || c[k] > c[best]))
+            best = k;
+    if (best == 0)
+        return m;
+    float bend = c[best - 1] - 2.0f * c[best] + c[best + 1];
+    float slope = 0.5f * (c[best - 1] - c[best + 1]), shift = bend < 0.0f ? slope / bend : 0.0f;
+    m.lag = (size_t)(low + best);
+    m.length = (float)m.lag + shift;
+    m.correlation = c[best] - 0.5f * slope * shift;
+    return m;
+}
+
+/* From valley to peak, the period's first and last sample not counted. */
+static float height_of(const float *x, size_t length)
+{
+    float low = x[1], high = x[1];
+    for (size_t i = 2; i + 1 < length; i++) {
         low = fminf(low, x[i]);
         high = fmaxf(high, x[i]);
     }
     return high - low;
 }
 
-static void compare(change *c, float before, float now)
+static void add_period(sums *s, follower *f, const match *m)
 {
-    c->steps += fabs((double)before - now);
-    c->sum += 0.5 * ((double)before + now);
-    c->count++;
+    const float *x = f->pcm + f->at;
+    float height = height_of(x, m->lag), next = height_of(x + m->lag, m->lag);
+    if (f->length > 0.0f) {
+        s->length_steps += fabs((double)m->length - f->length);
+        s->steps++;
+    }
+    s->lengths += m->length;
+    s->heights += 0.5 * ((double)height + next);
+    s->height_steps += fabs((double)height - next);
+    s->periods++;
+    f->length = m->length;
 }
 
+/* A frame has the first period that begins before it, and those after that of which two end in its
+ * ten milliseconds. Where it has none it keeps the values of the frame before. */
 static void follow_frame(follower *f, size_t begin, float period)
 {
-    change lengths = {0}, heights = {0};
-    size_t end = begin + UT_GEMAPS_HOP;
-    size_t reach = (size_t)((2.0f + 2.0f * SEARCH) * period) + 3;
-    for (bool is_first = true; f->at + reach + 1 < f->n; is_first = false) {
-        if (is_first ? f->at >= end : f->at + reach > end)
+    int low = (int)((1.0f - SEARCH) * period), high = (int)((1.0f + SEARCH) * period);
+    size_t reach = 2 * (size_t)high + MARGIN, end = begin + UT_GEMAPS_HOP;
+    sums s = {0};
+    for (bool is_first = true; f->at + reach <= f->n; is_first = false) {
+        if (is_first ? f->at > begin : f->at + reach >= end)
             break;
-        float match, lag = best_lag(f->pcm + f->at, period, &match);
-        size_t step = (size_t)lrintf(lag);
-        float height = height_of(f->pcm + f->at, step);
-        if (match >= MATCH) {
-            if (f->length > 0.0f)
-                compare(&lengths, f->length, lag);
-            if (f->height > 0.0f && height > 0.0f)
-                compare(&heights, f->height, height);
-            f->length = lag;
-            f->height = height;
-        } else {
-            f->length = f->height = 0.0f;
-        }
-        f->at += step;
+        match m = find_match(f->pcm + f->at, low, high);
+        if (m.lag && m.correlation >= MATCH)
+            add_period(&s, f, &m);
+        f->at += m.lag ? m.lag : (size_t)lrintf(period);
     }
-    if (lengths.count)
-        f->jitter = (float)(lengths.steps / lengths.sum);
-    if (heights.count)
-        f->shimmer = (float)(20.0 * log10(1.0 + heights.steps / heights.sum));
+    if (s.steps)
+        f->jitter = (float)(s.length_steps / s.steps * s.periods / s.lengths);
+    if (s.periods && s.heights > 0.0)
+        f->shimmer = (float)(20.0 * log10(1.0 + fmin(1.0, s.height_steps / s.heights)));
 }
 
 void ut_gemaps_periods(const float *pcm, size_t n, const float *hz, size_t frames, float *jitter,

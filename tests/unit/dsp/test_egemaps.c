@@ -96,13 +96,19 @@ static void test_pitch_and_harmonicity(void **unused)
 
 /* Periods and heights that are off by a share in turn differ by twice that from their neighbours.
  */
-static void test_jitter(void **unused)
+static void test_jitter_and_shimmer(void **unused)
 {
     (void)unused;
-    for (int i = 0; i <= 3; i++) {
-        float values[UT_EGEMAPS_FUNCTIONALS], *x = voice(125.0, 0.01 * i, 0.0);
+    for (int i = 1; i <= 3; i++) {
+        double share = 0.01 * i;
+        float values[UT_EGEMAPS_FUNCTIONALS], *x = voice(125.0, share, 0.0);
         measure(x, N, values);
-        assert_near(functional(values, "jitterLocal_sma3nz_amean"), 0.02 * i, 0.003);
+        assert_near(functional(values, "jitterLocal_sma3nz_amean"), 2.0 * share, 0.002);
+        free(x);
+        x = voice(125.0, 0.0, 5.0 * share);
+        measure(x, N, values);
+        assert_near(functional(values, "shimmerLocaldB_sma3nz_amean"),
+                    20.0 * log10(1.0 + 10.0 * share), 0.1 + 2.0 * share);
         free(x);
     }
 }
@@ -205,9 +211,12 @@ static void test_descriptors(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_pitch_and_harmonicity),
-        cmocka_unit_test(test_jitter),      cmocka_unit_test(test_level),
-        cmocka_unit_test(test_segments),    cmocka_unit_test(test_odd_signals),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_pitch_and_harmonicity),
+        cmocka_unit_test(test_jitter_and_shimmer),
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_odd_signals),
         cmocka_unit_test(test_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
