@@ -177,8 +177,8 @@ static void ask(const refining *w, ut_refine_call *call, const char *key)
         snprintf(call->fault, sizeof call->fault, "out of memory");
         return;
     }
-    bool came =
-        ut_endpoint_ask(r->endpoint, messages, call->id_count, w->cancelled, &text, call->fault);
+    bool came = ut_endpoint_ask(r->endpoint, messages, call->ids, call->id_count, w->cancelled,
+                                &text, call->fault);
     if (came && !ut_refine_read(text, call)) {
         char again[2 * UT_REFINE_FAULT];
         snprintf(again, sizeof again,
@@ -189,8 +189,8 @@ static void ask(const refining *w, ut_refine_call *call, const char *key)
                               json_pack("{s:s, s:s}", "role", "assistant", "content", text));
         json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "user", "content", again));
         free(text);
-        came = ut_endpoint_ask(r->endpoint, messages, call->id_count, w->cancelled, &text,
-                               call->fault);
+        came = ut_endpoint_ask(r->endpoint, messages, call->ids, call->id_count, w->cancelled,
+                               &text, call->fault);
         if (came)
             (void)!ut_refine_read(text, call);
     }

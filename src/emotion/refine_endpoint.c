@@ -243,12 +243,13 @@ static void leave(ut_endpoint *e, const reservation *r, bool answered, uint64_t 
     pthread_mutex_unlock(&e->lock);
 }
 
-static json_t *response_format(int format, size_t count)
+static json_t *response_format(int format, const int *ids, size_t count)
 {
     if (format == SCHEMA)
         return json_pack("{s:s, s:{s:s, s:b, s:o}}", "type", "json_schema", "json_schema", "name",
-                         "emotions", "strict", 1, "schema", ut_refine_schema(count, false));
-    return json_pack("{s:s, s:o}", "type", "json_object", "schema", ut_refine_schema(count, true));
+                         "emotions", "strict", 1, "schema", ut_refine_schema(ids, count, false));
+    return json_pack("{s:s, s:o}", "type", "json_object", "schema",
+                     ut_refine_schema(ids, count, true));
 }
 
 /* Room for an answer about `count` lines: five numbers and 20 words each take about 90 tokens. */
@@ -257,7 +258,8 @@ static int answer_tokens(size_t count)
     return 200 + 150 * (int)count;
 }
 
-static char *write_body(const ut_endpoint *e, const form *how, json_t *messages, size_t count)
+static char *write_body(const ut_endpoint *e, const form *how, json_t *messages, const int *ids,
+                        size_t count)
 {
     json_t *body = json_pack("{s:s, s:O, s:i}", "model", e->options->model, "messages", messages,
                              how->completion_tokens ? "max_completion_tokens" : "max_tokens",
@@ -265,7 +267,7 @@ static char *write_body(const ut_endpoint *e, const form *how, json_t *messages,
     if (body && !how->no_temperature)
         json_object_set_new(body, "temperature", json_integer(0));
     if (body && how->format != FREE)
-        json_object_set_new(body, "response_format", response_format(how->format, count));
+        json_object_set_new(body, "response_format", response_format(how->format, ids, count));
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     return text;
@@ -358,8 +360,8 @@ static void refuse(ut_endpoint *e, const form *how, long code, const ut_buf *rep
 }
 
 /* One request; *again where another form may do better. */
-static bool ask_once(ut_endpoint *e, json_t *messages, size_t count, const atomic_bool *cancelled,
-                     char **text, char fault[FAULT], bool *again)
+static bool ask_once(ut_endpoint *e, json_t *messages, const int *ids, size_t count,
+                     const atomic_bool *cancelled, char **text, char fault[FAULT], bool *again)
 {
     form how = {0};
     ut_buf reply;
@@ -375,7 +377,7 @@ static bool ask_once(ut_endpoint *e, json_t *messages, size_t count, const atomi
     if (!enter(e, &r, cancelled, &how, fault))
         return false;
     ut_buf_init(&reply, 4u << 20);
-    char *body = write_body(e, &how, messages, count);
+    char *body = write_body(e, &how, messages, ids, count);
     double seconds = e->options->seconds > 0 ? e->options->seconds : 120;
     ut_http_request request = {.url = e->address,
                                .bearer = e->options->key,
@@ -401,14 +403,14 @@ static bool ask_once(ut_endpoint *e, json_t *messages, size_t count, const atomi
     return *text != NULL;
 }
 
-bool ut_endpoint_ask(ut_endpoint *endpoint, json_t *messages, size_t count,
+bool ut_endpoint_ask(ut_endpoint *endpoint, json_t *messages, const int *ids, size_t count,
                      const atomic_bool *cancelled, char **text, char fault[FAULT])
 {
     bool again = true;
     *text = NULL;
     fault[0] = 0;
     /* Five forms at most, so this ends. */
-    while (again && !ask_once(endpoint, messages, count, cancelled, text, fault, &again))
+    while (again && !ask_once(endpoint, messages, ids, count, cancelled, text, fault, &again))
         ;
     return *text != NULL;
 }

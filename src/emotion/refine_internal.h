@@ -40,9 +40,10 @@ typedef struct ut_refine_call {
 /* What the model is told of its task; the same for every call. */
 extern const char ut_refine_instructions[];
 /* The form of an answer about `count` lines, a JSON schema. New reference. `bounded`: with a
- * longest reason, which keeps small models from going on for ever and which OpenAI's does not take.
- */
-json_t *ut_refine_schema(size_t count, bool bounded);
+ * longest reason, which keeps small models from going on for ever and which OpenAI's does not take,
+ * and with the ids themselves, of which they invent others (OpenAI's would compile each call's
+ * schema anew). */
+json_t *ut_refine_schema(const int *ids, size_t count, bool bounded);
 /* Fills sure, controls, ids and prompt. `redactor` may be NULL. False when out of memory. */
 bool ut_refine_write(const ut_conversation *c, const ut_redactor *redactor, ut_refine_call *call);
 /* How a voice sounds beside the same speaker's other utterances, in words: "very loud, fast"; ""
@@ -64,8 +65,9 @@ UT_MUST_CHECK ut_status ut_endpoint_open(const ut_refine_options *options, ut_en
                                          ut_error *err);
 void ut_endpoint_close(ut_endpoint *endpoint);
 /* Asks with messages (an array as chat completions take them) for an answer by the schema for
- * `count` lines; *text (free()) is the message. False with a fault in words otherwise. */
-bool ut_endpoint_ask(ut_endpoint *endpoint, json_t *messages, size_t count,
+ * the `count` lines of `ids`; *text (free()) is the message. False with a fault in words otherwise.
+ */
+bool ut_endpoint_ask(ut_endpoint *endpoint, json_t *messages, const int *ids, size_t count,
                      const atomic_bool *cancelled, char **text, char fault[UT_REFINE_FAULT]);
 const char *ut_endpoint_host(const ut_endpoint *endpoint); /* for messages */
 void ut_endpoint_cached(ut_endpoint *endpoint);

@@ -36,9 +36,16 @@ const char ut_refine_instructions[] =
     "{\"utterances\": [{\"id\": 1, \"sad\": 0.1, \"happy\": 0.1, \"angry\": 0.2, \"neutral\": 0.5, "
     "\"non-neutral\": 0.1, \"reason\": \"...\", \"grounds\": [\"words\"]}]}";
 
-json_t *ut_refine_schema(size_t count, bool bounded)
+json_t *ut_refine_schema(const int *ids, size_t count, bool bounded)
 {
-    json_t *properties = json_pack("{s:{s:s}}", "id", "type", "integer");
+    json_t *id = json_pack("{s:s}", "type", "integer");
+    if (bounded) {
+        json_t *known = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(known, json_integer(ids[i]));
+        json_object_set_new(id, "enum", known);
+    }
+    json_t *properties = json_pack("{s:o}", "id", id);
     json_t *required = json_pack("[s]", "id");
     json_t *grounds = json_array();
     for (int i = 0; i < UT_EMOTIONS; i++) {

@@ -274,7 +274,7 @@ BAD_TEXTS = {
     "a label less": spoil(lambda d: d["utterances"][0].pop("sad") and None),
     "negative": entry("sad", -0.2),
     "above one": entry("sad", 1.2),
-    "no sum": entry("sad", 0.9),
+    "no sum": spoil(lambda d: d["utterances"][0].update({label: 0.05 for label in LABELS})),
     "text for a number": entry("sad", "0.05"),
     "NaN": spoil(lambda d: json.dumps(d).replace("0.8", "NaN", 1)),
     "an entry less": spoil(lambda d: d["utterances"].pop() and None),
@@ -308,6 +308,26 @@ def test_bad_answers_are_repaired_once_else_ignored_with_a_note():
             data, document, _ = analyze(e)
             assert not notes(document), name
         assert data == right, name
+
+
+def test_probabilities_that_miss_the_sum_are_brought_to_it():
+    def scaled(factor):
+        def script(body, number):
+            document = json.loads(answer(body, agreeing()))
+            for item in document["utterances"]:
+                item.update({label: item[label] * factor for label in LABELS})
+            return json.dumps(document)
+
+        return script
+
+    heard = {}
+    for factor in (0.7, 1.0):
+        with Endpoint(scaled(factor)) as e:
+            _, heard[factor], _ = analyze(e)
+            assert not notes(heard[factor]), notes(heard[factor])
+    for one, other in zip(heard[0.7]["utterances"], heard[1.0]["utterances"]):
+        one, other = (u["emotion"]["probabilities"] for u in (one, other))
+        assert all(abs(one[x] - other[x]) < 2e-4 for x in LABELS), (one, other)
 
 
 def page(code, text, kind="application/json", **headers):
