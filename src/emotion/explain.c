@@ -68,10 +68,12 @@ ut_status ut_explain(ut_conversation *c, ut_utterance *u, ut_error *err)
     say_cues(&b, e, VOICE, ". The voice is");
     say_cues(&b, e, WORD, ". Words that moved it:");
     say_cues(&b, e, TURN, ". It leaned on");
-    if (e->example_count)
-        ut_buf_addf(&b, ". Nearest example, %s: \"%s\" (distance %.2f)",
-                    ut_emotion_name(e->examples[0].label), e->examples[0].text,
-                    (double)e->examples[0].distance);
+    if (e->example_count) {
+        const ut_example *x = &e->examples[0];
+        bool words = x->text[0];
+        ut_buf_addf(&b, ". Nearest example, %s%s%s%s (distance %.2f)", ut_emotion_name(x->label),
+                    words ? ": \"" : "", x->text, words ? "\"" : "", (double)x->distance);
+    }
     const char *reason = e->opinions[UT_EXPERT_LANGUAGE_MODEL].reason;
     if (reason && e->opinions[UT_EXPERT_LANGUAGE_MODEL].weight > 0)
         ut_buf_addf(&b, ". The language model's reason, in its own words and not checked: \"%s\"",

@@ -124,13 +124,16 @@ typedef struct adding {
     float *vectors; /* [utterances, UT_COMBINED_DIM] */
     size_t count;
     size_t added, labelled;
+    bool labelled_only;
+    bool nameless; /* nothing that says whose it was, neither words */
 } adding;
 
 /* The same utterance has the same id in every run over the same recording. */
 static const char *id_of(const adding *a, const ut_utterance *u)
 {
     char id[96];
-    snprintf(id, sizeof id, "%.32s@%.3f/%d", ut_examples_conversation(a->c), u->start, u->speaker);
+    snprintf(id, sizeof id, "%.32s@%.3f/%d%s", ut_examples_conversation(a->c), u->start, u->speaker,
+             a->nameless ? "/correction" : "");
     return ut_arena_strdup(a->arena, id);
 }
 
@@ -139,14 +142,16 @@ static void gather(adding *a, const int *labels, const char *source)
     const ut_conversation *c = a->c;
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
+        if (a->labelled_only && labels[i] < 0)
+            continue;
         if (!ut_combine(&a->space, &u->text_embedding, &u->voice,
                         a->vectors + a->count * UT_COMBINED_DIM))
             continue;
         a->items[a->count++] = (ut_store_item){
             .id = id_of(a, u),
-            .text = u->text,
+            .text = a->nameless ? "" : u->text,
             .label = labels ? labels[i] : -1,
-            .speaker = u->speaker >= 0 ? c->speakers[u->speaker] : "",
+            .speaker = u->speaker >= 0 && !a->nameless ? c->speakers[u->speaker] : "",
             .language = c->language,
             /* Telephones carry 8000 samples a second. */
             .channel = c->source.rate && c->source.rate <= 8000 ? "phone" : "wide",
@@ -171,37 +176,46 @@ static ut_status put(adding *a, ut_error *err)
     return UT_OK;
 }
 
-ut_status ut_knowledge_add(ut_store *store, const ut_conversation *c, const int *labels,
-                           const char *source, size_t *added, size_t *labelled, ut_error *err)
+static ut_status add(adding *a, const int *labels, const char *source, ut_error *err)
 {
-    ut_arena *arena = ut_arena_create(0);
-    adding a = {.store = store, .c = c, .arena = arena};
-    size_t n = c->utterance_count + 1;
-    ut_status status = arena ? UT_OK : ut_fail_memory(err, "knowledge");
+    size_t n = a->c->utterance_count + 1;
+    a->arena = ut_arena_create(0);
+    ut_status status = a->arena ? UT_OK : ut_fail_memory(err, "knowledge");
     if (status == UT_OK)
-        status = ut_combined_parse(ut_store_space_of(store).model, arena, &a.space, err);
+        status = ut_combined_parse(ut_store_space_of(a->store).model, a->arena, &a->space, err);
     if (status == UT_OK) {
-        a.items = UT_ARENA_NEW(arena, ut_store_item, n);
-        a.vectors = UT_ARENA_NEW(arena, float, n *UT_COMBINED_DIM);
-        if (!a.items || !a.vectors)
+        a->items = UT_ARENA_NEW(a->arena, ut_store_item, n);
+        a->vectors = UT_ARENA_NEW(a->arena, float, n *UT_COMBINED_DIM);
+        if (!a->items || !a->vectors)
             status = ut_fail_memory(err, "knowledge");
     }
     if (status == UT_OK) {
-        gather(&a, labels, source);
-        status = put(&a, err);
+        gather(a, labels, source);
+        status = put(a, err);
     }
+    ut_arena_destroy(a->arena);
+    return status;
+}
+
+ut_status ut_knowledge_add(ut_store *store, const ut_conversation *c, const int *labels,
+                           const char *source, size_t *added, size_t *labelled, ut_error *err)
+{
+    adding a = {.store = store, .c = c};
+    ut_status status = add(&a, labels, source, err);
     if (added)
         *added = a.added;
     if (labelled)
         *labelled = a.labelled;
-    ut_arena_destroy(arena);
     return status;
 }
 
 ut_status ut_knowledge_correct(const ut_engine *engine, const ut_conversation *c, const int *labels,
-                               size_t *labelled, ut_error *err)
+                               bool nameless, size_t *labelled, ut_error *err)
 {
     if (!engine->store)
         return ut_fail(err, UT_ERR_USAGE, "knowledge", "there is no knowledge base; give --store");
-    return ut_knowledge_add(engine->store, c, labels, NULL, NULL, labelled, err);
+    adding a = {.store = engine->store, .c = c, .labelled_only = true, .nameless = nameless};
+    ut_status status = add(&a, labels, nameless ? "correction" : NULL, err);
+    *labelled = a.labelled;
+    return status;
 }

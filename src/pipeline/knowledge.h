@@ -4,6 +4,8 @@
 #ifndef UT_PIPELINE_KNOWLEDGE_H
 #define UT_PIPELINE_KNOWLEDGE_H
 
+#include <stdbool.h>
+
 #include "emotion/combined.h"
 #include "eval/truth.h"
 #include "pipeline/engine.h"
@@ -23,10 +25,12 @@ UT_MUST_CHECK ut_status ut_knowledge_add(ut_store *store, const ut_conversation 
                                          const int *labels, const char *source, size_t *added,
                                          size_t *labelled, ut_error *err);
 
-/* The same into the engine's own knowledge base (ut_options.store), while it is in use;
- * UT_ERR_USAGE where it has none. */
+/* Those with a label into the engine's own knowledge base (ut_options.store), while it is in use;
+ * UT_ERR_USAGE where it has none. `nameless`: as examples of their own with neither words, speaker
+ * nor source, for where those who will see them must not know what was said. */
 UT_MUST_CHECK ut_status ut_knowledge_correct(const ut_engine *engine, const ut_conversation *c,
-                                             const int *labels, size_t *labelled, ut_error *err);
+                                             const int *labels, bool nameless, size_t *labelled,
+                                             ut_error *err);
 
 /* What a person said of a conversation's utterances, into labels[utterances], -1 where nothing:
  * from the column "corrected" of the utterances.csv beside its document. No such file or column:

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "serve/history.h"
 #include "serve/internal.h"
 
@@ -140,10 +141,12 @@ static ut_status run(void *work, ut_job *job, FILE *out, ut_error *err)
     if (status == UT_OK)
         status = a->words_only ? ut_session_transcribe(session, a->recording.path, &result, err)
                                : ut_session_analyze(session, a->recording.path, &result, err);
+    if (status == UT_OK)
+        status = a->write(a->context, job, result, out, err);
+    if (status != UT_OK && ut_fault_is_internal(err))
+        ut_log(UT_LOG_ERROR, "an analysis failed: %s", err->message);
     if (status != UT_OK)
         rename_recording(&a->recording, err);
-    else
-        status = a->write(a->context, job, result, out, err);
     if (status == UT_OK)
         ut_metrics_audio(a->server->metrics, ut_result_duration(result));
     pthread_mutex_lock(&a->lock);
@@ -188,7 +191,8 @@ bool ut_recording_submit(ut_call *call, ut_recording *r, bool kept, bool words_o
                     .write = write,
                     .context = context};
     pthread_mutex_init(&a->lock, NULL);
-    ut_job_work work = {run, cancel, destroy, a, call->owner, r->name, call->place, kept};
+    ut_job_work work = {run,          cancel,  destroy,     a,   call->owner,
+                        call->caller, r->name, call->place, kept};
     call->place = -1;
     ut_status status = ut_jobs_submit(call->server->jobs, &work, &call->job, &err);
     if (status == UT_ERR_CANCELLED)

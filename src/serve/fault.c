@@ -2,8 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 
 void ut_fault_set(ut_fault *fault, int status, const char *code, const char *hint,
                   const char *format, ...)
@@ -28,11 +30,12 @@ void ut_fault_draining(ut_fault *fault)
 }
 
 /* What the program's own messages say of a remedy stands in the message. */
-static const struct {
+typedef struct row {
     ut_status status;
     int http;
     const char *code, *hint;
-} table[] = {
+} row;
+static const row table[] = {
     {UT_ERR_USAGE, 400, "bad_option", "see the options in /openapi.json"},
     {UT_ERR_CONFIG, 400, "bad_option", "see the options in /openapi.json"},
     {UT_ERR_FORMAT, 422, "not_audio", "send a whole recording: WAV, FLAC, Ogg, Opus, MP3, M4A ..."},
@@ -42,15 +45,46 @@ static const struct {
     {UT_ERR_MEMORY, 503, "out_of_memory", "try again later"},
 };
 
-void ut_fault_from(ut_fault *fault, const ut_error *error)
+/* Only of sound is it the client who sent what is malformed; of a model or a knowledge base not. */
+static const row *find(const ut_error *error)
 {
+    bool malformed = error->status == UT_ERR_FORMAT || error->status == UT_ERR_UNSUPPORTED;
+    if (malformed && strcmp(error->where, "audio") != 0)
+        return NULL;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].status == error->status) {
-            ut_fault_set(fault, table[i].http, table[i].code, table[i].hint, "%s", error->message);
-            return;
-        }
+        if (table[i].status == error->status)
+            return &table[i];
+    return NULL;
+}
+
+static void set_internal(ut_fault *fault)
+{
     ut_fault_set(fault, 500, "internal", "the service's own log says more",
                  "the service could not do it");
+}
+
+bool ut_fault_is_internal(const ut_error *error)
+{
+    return !find(error);
+}
+
+void ut_fault_from(ut_fault *fault, const ut_error *error)
+{
+    const row *r = find(error);
+    if (r)
+        ut_fault_set(fault, r->http, r->code, r->hint, "%s", error->message);
+    else
+        set_internal(fault);
+}
+
+void ut_fault_internal(ut_fault *fault, const ut_error *error)
+{
+    if (error->status == UT_ERR_MEMORY) {
+        ut_fault_from(fault, error);
+        return;
+    }
+    ut_log(UT_LOG_ERROR, "%s", error->message);
+    set_internal(fault);
 }
 
 json_t *ut_fault_json(const ut_fault *fault)

@@ -3,6 +3,7 @@
 #define UT_SERVE_FAULT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "undertone_status.h"
 
@@ -21,8 +22,12 @@ void ut_fault_set(ut_fault *fault, int status, const char *code, const char *hin
 /* 503: what came while the service is being stopped. */
 void ut_fault_draining(ut_fault *fault);
 
-/* From an error of the program. */
+/* From an error while a recording is analysed: what is wrong with it, or with the service. */
 void ut_fault_from(ut_fault *fault, const ut_error *error);
+/* From one that no client can have made; what it says goes into the service's own log alone. */
+void ut_fault_internal(ut_fault *fault, const ut_error *error);
+/* Whether ut_fault_from() makes such a one. */
+bool ut_fault_is_internal(const ut_error *error);
 
 /* New reference; NULL when out of memory. */
 json_t *ut_fault_json(const ut_fault *fault);

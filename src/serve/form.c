@@ -63,7 +63,7 @@ static bool begin_file(ut_form *form, const char *file_name)
     }
     take_name(form, file_name ? file_name : "recording");
     if (ut_file_scratch(form->call->server->folder, &form->file, &err) != UT_OK) {
-        ut_fault_from(&form->call->fault, &err);
+        ut_fault_internal(&form->call->fault, &err);
         return false;
     }
     form->in_file = true;

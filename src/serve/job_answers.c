@@ -153,7 +153,7 @@ static ut_conversation *read_document(ut_call *call, ut_job *job)
     free(text);
     if (status == UT_OK)
         return c;
-    ut_fault_from(&call->fault, &err);
+    ut_fault_internal(&call->fault, &err);
     return NULL;
 }
 
@@ -280,11 +280,12 @@ static void put_labels(ut_call *call, const ut_conversation *c)
     if (!labels)
         ut_fault_set(&call->fault, 503, "out_of_memory", "try again later", "out of memory");
     else if (read_labels(call, c, labels)) {
-        if (ut_knowledge_correct(call->server->engine, c, labels, &labelled, &err) == UT_OK)
+        if (ut_knowledge_correct(call->server->engine, c, labels, call->server->keys != NULL,
+                                 &labelled, &err) == UT_OK)
             ut_respond_json(call, MHD_HTTP_OK,
                             json_pack("{s:I}", "labelled", (json_int_t)labelled));
         else
-            ut_fault_from(&call->fault, &err);
+            ut_fault_internal(&call->fault, &err);
     }
     free(labels);
 }

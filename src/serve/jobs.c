@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "serve/limits.h"
 #include "serve/places.h"
 
 struct ut_job {
@@ -22,7 +23,8 @@ struct ut_job {
     ut_job *behind;        /* in the queue */
     int references;
     bool listed; /* in the list of all */
-    char owner[128];
+    char owner[UT_CALLER], caller[UT_CALLER];
+    size_t rank; /* among what its caller has, newest first; in ut_jobs_expire() */
     ut_job_work work;
     bool destroyed; /* the work */
     ut_job_view view;
@@ -337,6 +339,7 @@ ut_status ut_jobs_submit(ut_jobs *jobs, const ut_job_work *work, ut_job **job, u
     j->references = 3; /* the list's, the queue's, the caller's */
     j->view.created = now();
     snprintf(j->owner, sizeof j->owner, "%s", work->owner);
+    snprintf(j->caller, sizeof j->caller, "%s", work->caller);
     snprintf(j->view.file, sizeof j->view.file, "%s", work->file);
     pthread_mutex_lock(&jobs->lock);
     bool closed = jobs->closed;
@@ -425,20 +428,61 @@ void ut_jobs_stir(ut_jobs *jobs)
     pthread_mutex_unlock(&jobs->lock);
 }
 
+static void drop(ut_job *job)
+{
+    unlist(job);
+    free_unheld(job);
+}
+
+static int by_caller(const void *a, const void *b)
+{
+    const ut_job *x = *(ut_job *const *)a;
+    const ut_job *y = *(ut_job *const *)b;
+    int order = strcmp(x->caller, y->caller);
+    return order ? order : (x->view.ended < y->view.ended) - (x->view.ended > y->view.ended);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const ut_job *x = *(ut_job *const *)a;
+    const ut_job *y = *(ut_job *const *)b;
+    return (x->rank < y->rank) - (x->rank > y->rank);
+}
+
+/* A caller's many jobs push out its own, not another's few. */
+static void drop_excess(ut_job **kept, size_t count)
+{
+    if (count <= UT_JOBS_KEPT)
+        return;
+    qsort(kept, count, sizeof(ut_job *), by_caller);
+    for (size_t i = 0; i < count; i++) {
+        bool same = i && strcmp(kept[i]->caller, kept[i - 1]->caller) == 0;
+        kept[i]->rank = same ? kept[i - 1]->rank + 1 : 0;
+    }
+    qsort(kept, count, sizeof(ut_job *), by_rank);
+    for (size_t i = 0; i < count - UT_JOBS_KEPT; i++)
+        drop(kept[i]);
+}
+
 void ut_jobs_expire(ut_jobs *jobs)
 {
     double time = now();
-    int kept = 0;
+    ut_job **kept = NULL;
+    size_t count = 0;
+    size_t room = 0;
     pthread_mutex_lock(&jobs->lock);
-    for (ut_job *job = jobs->all, *next; job; job = next) { /* newest first */
+    for (ut_job *job = jobs->all, *next; job; job = next) {
         next = job->next;
-        if (!ut_job_state_is_final(job->view.state) ||
-            (time < job->view.expires && ++kept <= UT_JOBS_KEPT))
+        if (!ut_job_state_is_final(job->view.state))
             continue;
-        unlist(job);
-        free_unheld(job);
+        if (time < job->view.expires && ut_grow(&kept, &room, count + 1, sizeof(ut_job *)))
+            kept[count++] = job;
+        else
+            drop(job);
     }
+    drop_excess(kept, count);
     pthread_mutex_unlock(&jobs->lock);
+    free(kept);
 }
 
 void ut_job_progress(ut_job *job, const char *stage, double progress)

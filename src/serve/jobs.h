@@ -25,8 +25,8 @@ typedef enum ut_job_state {
 const char *ut_job_state_name(ut_job_state state);
 bool ut_job_state_is_final(ut_job_state state);
 
-/* Bytes of an id, a stage and a file's name; results kept at once, each of which is an open file.
- */
+/* Bytes of an id, a stage and a file's name; jobs kept at once after their end, of which those that
+ * are done are an open file. */
 enum { UT_JOB_ID = 33, UT_JOB_STAGE = 16, UT_JOB_FILE = 256, UT_JOBS_KEPT = 1000 };
 
 /* What a job does; `work` is its own. */
@@ -39,9 +39,10 @@ typedef struct ut_job_work {
     /* Once, as soon as it ended, however it did. */
     void (*destroy)(void *work);
     void *work;
-    const char *owner; /* "" where there are no keys */
-    const char *file;  /* what the recording is called, for the person */
-    int place;         /* of ut_jobs_admit() */
+    const char *owner;  /* "" where there are no keys */
+    const char *caller; /* who has the place, and a share of what is kept */
+    const char *file;   /* what the recording is called, for the person */
+    int place;          /* of ut_jobs_admit() */
     bool kept; /* can be found by its id, with its result; else it lives as long as its reference */
 } ut_job_work;
 
@@ -105,7 +106,7 @@ typedef struct ut_waiter {
 bool ut_job_wait(ut_job *job, uint64_t version, const ut_waiter *waiter);
 /* Wakes everybody. */
 void ut_jobs_stir(ut_jobs *jobs);
-/* Forgets results whose time is over, and the oldest beyond UT_JOBS_KEPT. */
+/* Forgets jobs whose time is over, and beyond UT_JOBS_KEPT the oldest of who has most. */
 void ut_jobs_expire(ut_jobs *jobs);
 
 /* For run(): how far it is, and where in the answer the document stands. */

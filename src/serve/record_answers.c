@@ -10,12 +10,18 @@
 #include "pipeline/records.h"
 #include "serve/internal.h"
 
+/* What is not found is not told where. */
 static void record_fault(ut_call *call, const ut_error *err)
 {
-    if (err->status == UT_ERR_NOT_FOUND || err->status == UT_ERR_USAGE)
+    if (err->status == UT_ERR_NOT_FOUND)
+        ut_fault_set(&call->fault, 404, "not_found", "GET /runs lists runs",
+                     "no run or artifact of that name is recorded");
+    else if (err->status == UT_ERR_USAGE)
         ut_fault_set(&call->fault, 404, "not_found", "GET /runs lists runs", "%s", err->message);
+    else if (err->status == UT_ERR_LIMIT)
+        ut_fault_set(&call->fault, 400, "bad_request", "see /openapi.json", "%s", err->message);
     else
-        ut_fault_from(&call->fault, err);
+        ut_fault_internal(&call->fault, err);
 }
 
 static ut_records *open_records(ut_call *call)
@@ -179,5 +185,5 @@ void ut_answer_lineage_svg(ut_call *call)
         return;
     }
     ut_buf_free(&svg);
-    ut_fault_from(&call->fault, &err);
+    record_fault(call, &err);
 }

@@ -1,8 +1,14 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "serve/internal.h"
+
+/* Bytes of an answer that are held until they are sent; longer ones go into a file. */
+enum { IN_MEMORY = 64 * 1024 };
 
 void ut_respond(ut_call *call, int status, struct MHD_Response *response, uint64_t length)
 {
@@ -26,21 +32,49 @@ void ut_respond_static(ut_call *call, const void *bytes, size_t length, const ch
     ut_respond_header(call, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 }
 
+/* Takes over the text. What is long and slowly read takes no memory meanwhile. */
+static void respond_text(ut_call *call, int status, char *text, size_t length, const char *type)
+{
+    ut_error err;
+    FILE *file;
+    if (length <= IN_MEMORY) {
+        ut_respond(call, status,
+                   MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE), length);
+        ut_respond_header(call, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+        return;
+    }
+    ut_status kept = ut_file_scratch(call->server->folder, &file, &err);
+    if (kept == UT_OK) {
+        int fd = -1;
+        if (fwrite(text, 1, length, file) != length || fflush(file) != 0 ||
+            (fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0)) < 0)
+            kept = ut_fail_errno(&err, UT_ERR_IO, "serve", "cannot keep an answer in %s",
+                                 call->server->folder);
+        else
+            ut_respond_file(call, fd, 0, length, type);
+        fclose(file);
+    }
+    free(text);
+    if (kept == UT_OK)
+        call->status = status;
+    else
+        ut_fault_internal(&call->fault, &err);
+}
+
 void ut_respond_buf(ut_call *call, ut_buf *text, const char *type)
 {
-    if (ut_buf_status(text) != UT_OK || !text->data) {
+    char *data = text->data;
+    size_t length = text->length;
+    if (ut_buf_status(text) != UT_OK) {
         ut_buf_free(text);
         ut_respond_json(call, 0, NULL);
         return;
     }
-    size_t length = text->length;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(length, text->data, MHD_RESPMEM_MUST_FREE);
-    if (!response)
-        ut_buf_free(text);
     *text = (ut_buf){0};
-    ut_respond(call, MHD_HTTP_OK, response, length);
-    ut_respond_header(call, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (length)
+        respond_text(call, MHD_HTTP_OK, data, length, type);
+    else
+        ut_respond_static(call, "", 0, type);
 }
 
 void ut_respond_json(ut_call *call, int status, json_t *value)
@@ -51,10 +85,7 @@ void ut_respond_json(ut_call *call, int status, json_t *value)
     char *text = value ? json_dumps(value, JSON_REAL_PRECISION(15)) : NULL;
     json_decref(value);
     if (text) {
-        ut_respond(call, status,
-                   MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE),
-                   strlen(text));
-        ut_respond_header(call, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+        respond_text(call, status, text, strlen(text), "application/json");
         return;
     }
     ut_respond_static(call, no_memory, sizeof no_memory - 1, "application/json");

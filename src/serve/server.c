@@ -46,9 +46,12 @@ static void name_address(struct MHD_Connection *connection, char name[UT_CALLER]
         inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, name,
                   UT_CALLER);
     } else if (a->sa_family == AF_INET6) {
-        /* Who has one address of version 6 has 2^64. */
-        memcpy(&network, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, 8);
-        inet_ntop(AF_INET6, &network, name, UT_CALLER);
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+        memcpy(&network, six, 8);      /* who has one address of version 6 has 2^64 */
+        if (IN6_IS_ADDR_V4MAPPED(six)) /* but each of version 4 is one */
+            inet_ntop(AF_INET, &six->s6_addr[12], name, UT_CALLER);
+        else
+            inet_ntop(AF_INET6, &network, name, UT_CALLER);
     }
 }
 
@@ -69,15 +72,18 @@ static void authenticate(ut_call *call)
                      key ? "the key is not known here" : "there is no key in the request");
 }
 
-static bool is_local_name(const char *host)
+/* A name or literal address of this machine, or the one that --host gave. `host` may have a port.
+ */
+static bool is_local_name(const char *host, const char *given)
 {
-    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t n = strlen(names[i]);
-        if (strncasecmp(host, names[i], n) == 0 && (!host[n] || host[n] == ':'))
-            return true;
-    }
-    return false;
+    char name[256];
+    struct in_addr four;
+    size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+    snprintf(name, sizeof name, "%.*s", (int)n, host);
+    if (*host == '[')
+        return strcmp(name, "[::1") == 0 || strcmp(name + 1, given) == 0;
+    return strcasecmp(name, "localhost") == 0 || strcasecmp(name, given) == 0 ||
+           (inet_pton(AF_INET, name, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
 }
 
 /* A page from elsewhere in the person's own browser must not reach what listens on this machine:
@@ -87,7 +93,7 @@ static void check_origin(ut_call *call)
     const char *origin = header(call, MHD_HTTP_HEADER_ORIGIN);
     const char *host = header(call, MHD_HTTP_HEADER_HOST);
     const char *allowed = call->server->settings->cors;
-    if (call->server->loopback && host && !is_local_name(host))
+    if (call->server->loopback && host && !is_local_name(host, call->server->settings->host))
         ut_fault_set(&call->fault, 403, "forbidden_host", "ask it as http://localhost:PORT",
                      "this service is not called so");
     if (!origin)
@@ -536,11 +542,14 @@ static unsigned connections_most(void)
     return (unsigned)files.rlim_cur / 2;
 }
 
+static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
 static struct MHD_Daemon *start_daemon(ut_server *server, int fd, const char *cert, const char *key)
 {
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
         {MHD_OPTION_END, 0, NULL},
     };
     const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};

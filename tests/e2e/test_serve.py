@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The service through the real binary, with the clients that people use: requests and openai."""
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -8,11 +9,13 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import warnings
 
 from support import BINARY, ROOT, SAMPLE, installed, main, run, skip, tone
 
@@ -258,6 +261,36 @@ def test_labels_reach_the_knowledge_base():
         assert re.search(r"^angry +1$", out, re.M), out
 
 
+def test_labels_say_nothing_of_their_conversation_to_others():
+    keys = work / "keys of labels"
+    ann, bob = ({"X-API-Key": run("serve", "--api_keys", keys, "--new_key", name)[0].strip()} for name in ("ann", "bob"))
+    other = work / "other.flac"
+    subprocess.run(["ffmpeg", "-v", "error", "-ss", "20", "-i", SAMPLE / "watch_repair.flac", "-t", "20", "-y", other], check=True)
+    with service("--api_keys", keys, "--store", work / "shared.db") as s:
+        job = post(s, "/jobs", headers=ann).json()["id"]
+        while requests.get(f"{s.url}/jobs/{job}", headers=ann).json()["status"] != "done":
+            time.sleep(0.05)
+        labels = [{"utterance": i, "emotion": "angry"} for i in range(3)]
+        told = requests.post(f"{s.url}/jobs/{job}/labels", json={"labels": labels}, headers=ann)
+        assert told.json() == {"labelled": 3}, told.text
+        answer = post(s, files={"audio_file": open(other, "rb")}, headers=bob)
+        examples = [x for u in answer.json()["conversation"]["utterances"] for x in u["emotion"]["evidence"]["examples"]]
+        assert any(x["label"] == "angry" for x in examples), examples
+        assert all((x["text"], x["source"]) == ("", "correction") for x in examples), examples
+        assert all('""' not in e["explanation"] for e in answer.json()["emotions"]), answer.json()["emotions"]
+
+
+def test_silence_has_empty_exports():
+    silence = work / "silence.wav"
+    tone(silence, level=0)
+    with service() as s:
+        job = post(s, "/jobs", {"audio_file": open(silence, "rb")}).json()["id"]
+        wait_for(s, job, "done")
+        for form in ("srt", "txt", "audacity", "rttm"):
+            got = requests.get(f"{s.url}/jobs/{job}/export", params={"format": form}, timeout=60)
+            assert got.status_code == 200 and got.text == "", (form, got.status_code, got.text)
+
+
 def test_runs_are_shown():
     out = work / "recorded"
     for beam in ("5", "4"):
@@ -275,9 +308,16 @@ def test_runs_are_shown():
         assert artifact in json.dumps(lineage["artifacts"]), lineage
         picture = requests.get(s.url + "/lineage.svg", params={"artifact": artifact})
         assert picture.headers["Content-Type"] == "image/svg+xml" and picture.text.lstrip().startswith("<"), picture.text[:80]
-        for where in ("/runs/none", "/runs/compare?a=none&b=latest", "/lineage?artifact=none"):
-            is_fault(requests.get(s.url + where), 404, "not_found")
+        for where in ("/runs/none", "/runs/none/logs", "/runs/compare?a=none&b=latest", "/lineage?artifact=none"):
+            fault = is_fault(requests.get(s.url + where), 404, "not_found")
+            assert str(work) not in fault["message"], fault  # nor anything else of the machine
         is_fault(requests.get(s.url + "/runs/compare?a=latest"), 400, "bad_request")
+    (out / ".undertone" / "records.db").write_bytes(b"no database at all" * 1000)
+    with service("--output_dir", out) as s:
+        fault = is_fault(requests.get(s.url + "/runs"), 500, "internal")
+        assert str(work) not in fault["message"], fault
+        _, said = s.stop()
+        assert str(out) in said, said
     with service() as s:
         is_fault(requests.get(s.url + "/runs"), 404, "no_records")
 
@@ -415,7 +455,10 @@ def test_callers_do_not_mix():
 
 def test_pages_of_elsewhere_may_not_ask():
     with service() as s:
-        is_fault(requests.get(s.url + "/version", headers={"Host": "evil.example"}), 403, "forbidden_host")
+        for host in ("evil.example", "127.0.0.1.evil.example", "127.1", "[::2]", "localhost.evil.example"):
+            is_fault(requests.get(s.url + "/version", headers={"Host": host}), 403, "forbidden_host")
+        for host in ("localhost", "LOCALHOST:1", "127.0.0.1:80", "127.3.2.1", "[::1]:80"):
+            assert requests.get(s.url + "/version", headers={"Host": host}).status_code == 200, host
         is_fault(post(s, headers={"Origin": "https://evil.example"}), 403, "forbidden_origin")
         is_fault(post(s, headers={"Origin": "null"}), 403, "forbidden_origin")
         mine = requests.get(s.url + "/version", headers={"Origin": s.url})
@@ -430,6 +473,17 @@ def test_pages_of_elsewhere_may_not_ask():
         is_fault(requests.get(s.url + "/version", headers={"Origin": "https://b.example"}), 403, "forbidden_origin")
 
 
+def test_addresses():
+    with service("--host", "127.0.0.2") as s:
+        assert requests.get(f"http://127.0.0.2:{s.port}/healthz").status_code == 200
+    with service("--host", "::", "--rate", "1") as s:  # also listens to version 4, where each address is a caller
+        for address, status in (("127.0.0.1", 422), ("127.0.0.1", 429), ("127.0.0.2", 422)):
+            c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=60, source_address=(address, 0))
+            c.request("POST", "/analyze_emotion", multipart((FILE, b"no sound")),
+                      {"Content-Type": "multipart/form-data; boundary=bound"})
+            assert c.getresponse().status == status, (address, status)
+
+
 def test_tls():
     cert, key = work / "cert.pem", work / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -438,6 +492,18 @@ def test_tls():
         assert s.scheme == "https"
         got = requests.post(s.url + "/analyze_emotion", files=audio(), verify=str(cert), timeout=120)
         assert got.status_code == 200 and got.json()["emotions"]
+        for most in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_1):
+            context = ssl.create_default_context(cafile=cert)
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, most
+            try:
+                with socket.create_connection(("127.0.0.1", s.port)) as c, context.wrap_socket(c, server_hostname="localhost") as t:
+                    version = t.version()
+            except ssl.SSLError:
+                version = None
+            assert version == ("TLSv1.2" if most == ssl.TLSVersion.TLSv1_2 else None), version
     _, error = run("serve", "--port", "0", *BUNDLED, "--tls_cert", cert, expect=2)
     assert "tls_key" in error
     _, error = run("serve", "--port", "0", *BUNDLED, "--tls_cert", key, "--tls_key", cert, expect=2)
@@ -685,16 +751,18 @@ def test_requests_that_are_none():
 
 def test_the_log_holds_no_content():
     log = work / "access.log"
-    with service("--access_log", log) as s:
+    with service("--access_log", log, "--max_upload", "64") as s:
         post(s, context=json.dumps({"conversation_history": [{"speaker": "x", "text": "SECRETWORDS"}]}))
         requests.get(s.url + "/jobs/SECRETPATH?SECRETQUERY=1")
         is_fault(post(s, files={"audio_file": ("SECRETNAME.wav", b"SECRETBODY")}), 422, "not_audio")
+        with contextlib.suppress(requests.ConnectionError):  # on the spot, in the middle of it
+            requests.post(s.url + "/analyze_emotion", data=(bytes(10**6) for _ in range(80)), timeout=60)
         out, err = s.stop()
         text = log.read_text()
         assert "SECRET" not in text + out + err + "".join(s.said), text
         rows = [json.loads(line) for line in text.splitlines()]
         assert [(r["route"], r["status"]) for r in rows] == [("/analyze_emotion", 200), ("/jobs/{id}", 404),
-                                                             ("/analyze_emotion", 422)], rows
+                                                             ("/analyze_emotion", 422), ("/analyze_emotion", 415)], rows
         assert rows[2]["code"] == "not_audio" and rows[0]["received"] > 100000 and rows[0]["sent"] > 1000, rows
 
 

@@ -65,6 +65,7 @@ static ut_job *submit(ut_jobs *jobs, work *w, const char *owner, bool kept)
                               .destroy = destroy,
                               .work = w,
                               .owner = owner,
+                              .caller = owner,
                               .file = "call.wav",
                               .place = ut_jobs_admit(jobs, owner),
                               .kept = kept};
@@ -264,6 +265,32 @@ static void results_expire(void **state)
     ut_jobs_destroy(jobs);
 }
 
+/* A caller's many jobs push out its own oldest, not another's few. */
+static void what_is_kept_is_shared(void **state)
+{
+    (void)state;
+    ut_jobs *jobs = create(1, 0, 100);
+    work quick = {.answer = "", .go = true};
+    work bad = {.go = true, .end = UT_ERR_FORMAT};
+    char ids[UT_JOBS_KEPT + 20][UT_JOB_ID];
+    for (int i = 0; i < UT_JOBS_KEPT + 20; i++) {
+        ut_job *job = submit(jobs, i % 2 ? &bad : &quick, i < 10 ? "ann" : "bob", true);
+        while (!ut_job_state_is_final(look(job).state))
+            usleep(50);
+        memcpy(ids[i], look(job).id, UT_JOB_ID);
+        ut_job_release(job);
+        if (i == UT_JOBS_KEPT - 1)
+            ut_jobs_expire(jobs); /* as many as may be: all stay */
+    }
+    ut_jobs_expire(jobs);
+    for (int i = 0; i < UT_JOBS_KEPT + 20; i++) {
+        ut_job *job = ut_jobs_find(jobs, ids[i], i < 10 ? "ann" : "bob");
+        assert_int_equal(job != NULL, i < 10 || i >= 30);
+        ut_job_release(job);
+    }
+    ut_jobs_destroy(jobs);
+}
+
 /* One that is not kept is nowhere to be found, also while it runs. */
 static void what_is_not_kept_is_not_found(void **state)
 {
@@ -302,6 +329,7 @@ static void closing_cancels_and_takes_no_more(void **state)
                               .destroy = destroy,
                               .work = &late,
                               .owner = "",
+                              .caller = "",
                               .file = "",
                               .place = place};
     assert_int_equal(ut_jobs_count(jobs).places, 1);
@@ -363,6 +391,7 @@ int main(void)
         cmocka_unit_test(failing_and_cancelling),
         cmocka_unit_test(who_waits_is_woken_by_changes),
         cmocka_unit_test(results_expire),
+        cmocka_unit_test(what_is_kept_is_shared),
         cmocka_unit_test(what_is_not_kept_is_not_found),
         cmocka_unit_test(closing_cancels_and_takes_no_more),
         cmocka_unit_test(many_threads),
