@@ -492,7 +492,7 @@ ut_status ut_engine_embed(void *context, const char *text, float *out, ut_error 
     return ut_engine_embed_many(context, &text, 1, out, err);
 }
 
-static void summarise(ut_engine *e)
+static void summarise(ut_engine *e, bool listens)
 {
     size_t n = (size_t)snprintf(e->summary, sizeof e->summary, "using");
     static const char *const jobs[] = {"recognition", "speech", "segmentation", "speaker", "text"};
@@ -501,7 +501,7 @@ static void summarise(ut_engine *e)
             if (strcmp(e->records[i].job, jobs[j]) == 0 && n < sizeof e->summary)
                 n += (size_t)snprintf(e->summary + n, sizeof e->summary - n, "%s %s",
                                       n > 5 ? "," : "", e->records[i].name);
-    bool recognises = false;
+    bool recognises = !listens;
     for (size_t i = 0; i < e->record_count; i++)
         recognises = recognises || strcmp(e->records[i].job, "recognition") == 0;
     if (!recognises && n < sizeof e->summary)
@@ -568,7 +568,7 @@ static ut_status open_engine(const ut_options *options, unsigned parts, bool pla
         ut_engine_close(e);
         return status;
     }
-    summarise(e);
+    summarise(e, parts & UT_ENGINE_LISTEN);
     *engine = e;
     return UT_OK;
 }
