@@ -107,13 +107,12 @@ static void draw_box(const node *n, bool chosen, ut_buf *out)
     int y = middle_of(n) - BOX_HEIGHT / 2;
     const char *name = ut_json_string_or(n->artifact, "name", "");
     ut_buf_addf(out,
-                "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" fill=\"%s\" "
-                "stroke=\"#345\" stroke-width=\"%d\"/>\n<text x=\"%d\" y=\"%d\" "
-                "font-weight=\"bold\">",
-                x, y, BOX_WIDTH, BOX_HEIGHT, chosen ? "#fde9b8" : "#eef3f8", chosen ? 2 : 1, x + 10,
+                "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"%s\" "
+                "stroke-width=\"%d\"/>\n<text x=\"%d\" y=\"%d\" font-weight=\"bold\">",
+                x, y, BOX_WIDTH, BOX_HEIGHT, chosen ? "chosen" : "box", chosen ? 2 : 1, x + 10,
                 y + 21);
     add_escaped(out, name, fitting(name, 30));
-    ut_buf_addf(out, "</text>\n<text x=\"%d\" y=\"%d\" fill=\"#567\">", x + 10, y + 40);
+    ut_buf_addf(out, "</text>\n<text x=\"%d\" y=\"%d\" class=\"soft\">", x + 10, y + 40);
     add_escaped(out, ut_json_string_or(n->artifact, "kind", ""), 16);
     ut_buf_addf(out, " %.12s</text>\n", n->sha256);
 }
@@ -133,15 +132,23 @@ static void draw_step(const graph *g, const json_t *step, ut_buf *out)
         int y0 = middle_of(from);
         int y1 = middle_of(to);
         ut_buf_addf(out,
-                    "<path d=\"M%d %d C%d %d %d %d %d %d\" fill=\"none\" stroke=\"#345\" "
+                    "<path d=\"M%d %d C%d %d %d %d %d %d\" class=\"line\" "
                     "marker-end=\"url(#arrow)\"/>\n<text x=\"%d\" y=\"%d\" "
-                    "text-anchor=\"middle\" fill=\"#345\">",
+                    "text-anchor=\"middle\" class=\"soft\">",
                     x0, y0, x0 + GAP_X / 2, y0, x1 - GAP_X / 2, y1, x1, y1, x1 - GAP_X / 2,
                     (y0 + y1) / 2 - 6);
         add_escaped(out, ut_json_string_or(step, "step", ""), 16);
         ut_buf_adds(out, "</text>\n");
     }
 }
+
+/* Those of the page (web/components/style.css), light and dark. */
+static const char colours[] =
+    ".sheet{fill:#fff}.box{fill:#f1f1ee}.chosen{fill:#fdf3cf}.box,.chosen{stroke:#5b616b}"
+    "text{fill:#1c1e22}.soft{fill:#5b616b}.tip{fill:#5b616b}.line{fill:none;stroke:#5b616b}"
+    "@media(prefers-color-scheme:dark){.sheet{fill:#1a1d21}.box{fill:#22262b}"
+    ".chosen{fill:#3a331a}.box,.chosen{stroke:#a6adb8}text{fill:#eceef1}.soft{fill:#a6adb8}"
+    ".tip{fill:#a6adb8}.line{stroke:#a6adb8}}";
 
 static void draw(const graph *g, const json_t *steps, const char *sha256, ut_buf *out)
 {
@@ -152,9 +159,9 @@ static void draw(const graph *g, const json_t *steps, const char *sha256, ut_buf
                 "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"13\">\n"
                 "<defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"10\" refY=\"5\" "
                 "markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 L10 5 L0 10 "
-                "z\" fill=\"#345\"/></marker></defs>\n"
-                "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-                width, height, width, height);
+                "z\" class=\"tip\"/></marker>\n<style>%s</style></defs>\n"
+                "<rect width=\"100%%\" height=\"100%%\" class=\"sheet\"/>\n",
+                width, height, width, height, colours);
     size_t i;
     json_t *step;
     json_array_foreach(steps, i, step) draw_step(g, step, out);

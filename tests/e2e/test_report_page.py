@@ -169,6 +169,23 @@ def everybody_can_use_it(chromium, folder):
             page.context.close()
 
 
+def it_fits_on_paper(chromium, folder):
+    """What prints: no table, chart or timeline reaches past the sheet, colours stay, the controls do not."""
+    for path in (next((folder / "sample").glob("*/report.html")), folder / "reports" / "report.html", folder / "scores" / "results.html"):
+        watched, page = look(chromium, path)
+        browser.until(page, "!document.querySelector('.chart') || document.querySelector('.chart canvas')")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 700, "height": 990})  # A4 within 12 mm
+        assert browser.overflow(page) <= 0, path
+        wide = page.locator(".table table, .chart canvas, .names + .scroll svg").evaluate_all("all => all.map(e => Math.round(e.getBoundingClientRect().right))")
+        assert wide and max(wide) <= 700, (path, wide)
+        assert page.locator(".letter").first.evaluate("e => getComputedStyle(e).printColorAdjust") == "exact"
+        assert page.locator(".controls").count() == 0 or page.locator(".controls").is_hidden()
+        watched.check()
+        page.context.close()
+
+
 def long_ones_scroll_smoothly(chromium, folder):
     watched, page = look(chromium, folder / "reports" / "long one" / "report.html")
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
@@ -201,7 +218,7 @@ def inside(folder):
     with sync_playwright() as playwright:
         chromium = browser.open_browser(playwright)
         for test in (everything_appears, keys_and_filters_work, the_recording_plays, the_collection_and_the_scores_are_right,
-                     everybody_can_use_it, long_ones_scroll_smoothly):
+                     everybody_can_use_it, it_fits_on_paper, long_ones_scroll_smoothly):
             try:
                 test(chromium, folder)
                 print("ok", test.__name__, flush=True)

@@ -1,8 +1,9 @@
 /* Why an utterance was judged so. */
-import { el, number, percent, table } from './dom.js';
+import { clock, el, number, percent, table } from './dom.js';
 import { badge, bars, EMOTIONS, leading } from './emotions.js';
+import { who } from './state.js';
 
-const EXPERT = { acoustic: 'voice', text: 'words', context: 'turns before', retrieval: 'labelled examples', language_model: 'language model' };
+const EXPERT = { acoustic: 'voice', text: 'words', context: 'turns around', retrieval: 'labelled examples', language_model: 'language model' };
 
 function experts(e) {
   const rows = Object.keys(e.opinions).map(x => {
@@ -14,26 +15,43 @@ function experts(e) {
 }
 
 /* Not a word a line on a telephone. */
-const wide = text => el('div', { class: 'wide' }, text);
+const wide = (...what) => el('div', { class: 'wide' }, ...what);
 
-function evidence(e) {
-  const parts = [], { cues, examples } = e.evidence, signed = v => (v > 0 ? '+' : '') + number(v);
-  if (cues.length) parts.push(el('h3', {}, 'Cues'), table('Cues', ['cue', 'in words', 'value', 'against usual', 'effect'],
-    cues.map(c => [c.name, wide(c.text), number(c.value), number(c.relative), signed(c.effect)]), [2, 3, 4]));
+const LONG = 120;
+const quoted = text => (text ? `: \u201c${text.length > LONG ? text.slice(0, LONG) + '\u2026' : text}\u201d` : '');
+
+/* A turn that was leaned on: of the recording, or of those before it (below 0). */
+function turn(state, cue) {
+  const at = Math.round(cue.value), u = state.utterances[at], earlier = state.data.history || [], t = earlier[earlier.length + at];
+  if (at >= 0 && u) return [cue.text, ` (${who(u)}, `, el('button', { type: 'button', class: 'link figure', on: () => state.choose(at, true) }, clock(u.start)), ')', quoted(u.text)];
+  return at < 0 && t ? [cue.text, ` (${t.speaker}, before the recording)`, quoted(t.text)] : [cue.text];
+}
+
+/* A measurement of the voice has its distance from the usual, a word has neither, a turn its place as value. */
+function cueRow(state, cue) {
+  const points = Math.round(cue.effect * 100), effect = (points > 0 ? '+' : points < 0 ? '\u2212' : '') + Math.abs(points) + ' %';
+  if (cue.relative !== null) return [wide(cue.text, el('span', { class: 'soft' }, ' ' + cue.name)), number(cue.value), number(cue.relative), effect];
+  return [cue.value === null ? wide(`\u201c${cue.name}\u201d`, el('span', { class: 'soft' }, ' ' + cue.text)) : wide(...turn(state, cue)), '', '', effect];
+}
+
+function evidence(state, e) {
+  const parts = [], { cues, examples } = e.evidence;
+  if (cues.length) parts.push(el('h3', {}, 'Cues'), table('Cues', ['cue', 'value', 'against usual', 'effect'], cues.map(c => cueRow(state, c)), [1, 2, 3]));
   if (examples.length) parts.push(el('h3', {}, 'Nearest labelled examples'), table('Nearest labelled examples', ['example', 'label', 'distance', 'from'],
     examples.map(x => [wide(x.text), badge(x.label), number(x.distance, 3), x.source]), [2]));
   return parts;
 }
 
 /* `correct(emotion)` resolves when the label is kept, or rejects with why not. */
-function correction(u, correct) {
+function correction(state, i, correct) {
+  const u = state.utterances[i];
   const said = el('p', { class: 'soft', role: 'status' });
   const buttons = EMOTIONS.map(name => el('button', { type: 'button', 'aria-pressed': String(u.corrected === name), on: async () => {
     said.textContent = 'Saving \u2026';
     try {
       await correct(name);
-      u.corrected = name;
-      buttons.forEach((b, i) => b.setAttribute('aria-pressed', String(EMOTIONS[i] === name)));
+      state.correct(i, name);
+      buttons.forEach((b, k) => b.setAttribute('aria-pressed', String(EMOTIONS[k] === name)));
       said.textContent = `Kept as ${name}: an example for every later analysis here.`;
     } catch (problem) {
       said.textContent = problem.message;
@@ -42,15 +60,15 @@ function correction(u, correct) {
   return [el('h3', {}, 'Is it something else?'), el('div', { class: 'chips', role: 'group', 'aria-label': 'Correct the emotion' }, buttons), said];
 }
 
-export function details(u, correct) {
-  const e = u.emotion, sure = [];
+export function details(state, i, correct) {
+  const u = state.utterances[i], e = u.emotion, sure = [];
   if (u.text_confidence !== null) sure.push(`Words ${percent(u.text_confidence)} sure.`);
   if (u.speaker_confidence !== null) sure.push(`Speaker ${percent(u.speaker_confidence)} sure.`);
   const box = el('div', { class: 'more' });
   if (!e) box.append(el('p', { class: 'soft' }, 'No emotion was judged here.'));
   else if (e.explanation) box.append(el('p', { class: 'why' }, e.explanation));
   if (sure.length) box.append(el('p', { class: 'soft' }, sure.join(' ')));
-  if (e) box.append(el('h3', {}, 'Probabilities'), bars(e.probabilities), ...(correct ? correction(u, correct) : []), ...experts(e), ...evidence(e));
+  if (e) box.append(el('h3', {}, 'Probabilities'), bars(e.probabilities), ...(correct ? correction(state, i, correct) : []), ...experts(e), ...evidence(state, e));
   const names = Object.keys(u.features);
   if (names.length) box.append(el('details', {}, el('summary', {}, names.length + ' acoustic features'), table('Acoustic features',
     ['feature', 'value', 'against usual'], names.map(n => [n, number(u.features[n].value, 4), number(u.features[n].relative)]), [1, 2])));

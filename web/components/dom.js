@@ -18,6 +18,9 @@ export function svg(tag, attributes, ...children) {
   return e;
 }
 
+/* Pixels of what is drawn for a sheet of paper: A4 and Letter have a few more within their margins. */
+export const SHEET = 660;
+
 export const percent = p => Math.round(p * 100) + ' %';
 
 /* 1:02:03 */

@@ -55,7 +55,7 @@ export function moments(state) {
       t => [jump(state, t.time, clock(t.time), t.utterance), ' ', t.speaker, ' ', el('span', { class: 'from-to' }, badge(t.from), ' \u2192 ', badge(t.to))])),
     group('Interruptions', list(a.interruptions, 'Nobody interrupts.',
       t => [jump(state, t.time, clock(t.time), t.utterance), ` ${named(t.by)} interrupts ${named(t.of)}, ${number(t.overlap, 1)} s together`])),
-    group('Silences', el('p', { class: 'soft' }, a.silences.length ? `${plural(a.silences.length, 'silence')} of a second and more, ${clock(a.silence)} in all.` : ''),
+    group('Silences', el('p', { class: 'soft' }, a.silences.length ? `${plural(a.silences.length, 'silence')} of a second and more, ${clock(a.silence)} in all; the longest first.` : ''),
       list([...a.silences].sort((x, y) => y.end - y.start - (x.end - x.start)), 'No silence lasts a second.',
         t => [jump(state, t.start, clock(t.start), undefined), ` ${number(t.end - t.start, 1)} s, after ${named(t.after)}`])));
 }

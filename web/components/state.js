@@ -47,6 +47,11 @@ export function createState(data) {
       state.open(state.opened === i ? -1 : i);
     },
     filter() { state.tell('filter'); },
+    /* What a person said of it; "corrected" tells (which). */
+    correct(i, emotion) {
+      utterances[i].corrected = emotion;
+      state.tell('corrected', i);
+    },
   };
   return state;
 }

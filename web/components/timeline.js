@@ -1,9 +1,9 @@
 /* One lane a speaker, coloured and hatched by emotion, under the waveform; both share one scale and one scroll. */
-import { clock, el, svg } from './dom.js';
+import { clock, el, SHEET, svg } from './dom.js';
 import { emotionName, emotionOf, hatchings, LETTER } from './emotions.js';
 import { who } from './state.js';
 
-const LANE = 32, GAP = 4;
+const LANE = 32, GAP = 4, NAMES = 100;
 
 export function createTimeline(state, wave) {
   const drawing = el('div', {}), cursor = el('div', { class: 'cursor' });
@@ -26,8 +26,8 @@ export function createTimeline(state, wave) {
     g.classList.toggle('now', i === state.current);
     return g;
   }
-  function draw() {
-    const width = Math.max(240, scroll.clientWidth) * factor, height = state.lanes.length * LANE;
+  function draw(printed) {
+    const width = printed || Math.max(240, scroll.clientWidth) * factor, height = state.lanes.length * LANE;
     scale = width / state.duration;
     track.style.width = width + 'px';
     const root = svg('svg', { width, height: height + 20, viewBox: `0 0 ${width} ${height + 20}`, 'aria-hidden': 'true' }, hatchings());
@@ -74,6 +74,8 @@ export function createTimeline(state, wave) {
     if (marks[before]) marks[before].classList.remove('now');
     if (marks[now]) marks[now].classList.add('now');
   });
-  new ResizeObserver(draw).observe(scroll);
+  new ResizeObserver(() => draw()).observe(scroll);
+  addEventListener('beforeprint', () => draw(SHEET - NAMES));
+  addEventListener('afterprint', () => draw());
   return { element: el('div', { class: 'lanes' }, names, scroll), zoom: [zoomed(0.5), zoomed(2)] };
 }

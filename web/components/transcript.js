@@ -1,5 +1,5 @@
 /* Who said what. Rows out of sight are not laid out (content-visibility), so that hours scroll smoothly. */
-import { clock, el, percent } from './dom.js';
+import { clock, el, percent, plural } from './dom.js';
 import { badge, emotionOf } from './emotions.js';
 import { details } from './details.js';
 import { who } from './state.js';
@@ -12,6 +12,11 @@ export function createTranscript(state, correct) {
       el('span', { class: 'time figure' }, clock(u.start)), el('span', { class: 'who' }, who(u)),
       el('span', { class: 'said' }, u.text || el('span', { class: 'soft' }, 'no words recognised')),
       badge(name, u.emotion ? el('span', { class: 'figure' }, percent(u.emotion.probabilities[name])) : null)));
+  });
+  state.on('corrected', i => {
+    const row = rows[i].firstChild, old = row.querySelector('.corrected');
+    if (old) old.remove();
+    row.append(el('span', { class: 'corrected' }, 'corrected: ', badge(state.utterances[i].corrected)));
   });
   const none = el('p', { class: 'soft', role: 'status' });
   function filter() {
@@ -32,7 +37,7 @@ export function createTranscript(state, correct) {
       rows[before].firstChild.setAttribute('aria-expanded', 'false');
     }
     if (!rows[now]) return;
-    rows[now].append(details(state.utterances[now], correct && (name => correct(now, name))));
+    rows[now].append(details(state, now, correct && (name => correct(now, name))));
     rows[now].firstChild.setAttribute('aria-expanded', 'true');
   });
   /* The next one shown in a direction. */
@@ -44,6 +49,13 @@ export function createTranscript(state, correct) {
     state.choose(i, true);
   }
   return { element: el('div', {}, none, el('ol', { class: 'list', id: 'list' }, rows)), move };
+}
+
+/* The turns that the caller gave as said before. */
+export function earlier(history) {
+  if (!history || !history.length) return null;
+  return el('details', { class: 'earlier' }, el('summary', {}, `${plural(history.length, 'turn')} before the recording`),
+    el('ol', { class: 'plain' }, history.map(t => el('li', {}, el('span', { class: 'soft' }, t.speaker + ' '), t.text, ' ', t.emotion ? badge(t.emotion) : null))));
 }
 
 /* Chips for emotions and speakers, and a field for words. */

@@ -48,7 +48,7 @@ function course() {
     [quarters.map((q, i) => (q ? el('div', { class: 'quarter' }, stack(`quarter ${i + 1}`, q), badge(leading(q))) : ''))])];
   const judged = measured.map(c => [c, moodOf(c)]).filter(p => p[1]);
   if (judged.length > 1) parts.unshift(emotionChart('From conversation to conversation, in the order of their names', judged.map((p, i) => i + 1),
-    judged.map(p => EMOTIONS.map(e => p[1][e])), x => (Number.isInteger(x) && judged[x - 1] ? String(x) : '')));
+    judged.map(p => EMOTIONS.map(e => p[1][e])), x => (Number.isInteger(x) && judged[x - 1] ? String(x) : ''), x => { if (judged[x - 1][0].href) location.href = judged[x - 1][0].href; }, x => judged[x - 1][0].id));
   return parts;
 }
 
