@@ -172,6 +172,7 @@ void ut_answer_job_result(ut_call *call); /* .../result */
 void ut_answer_job_events(ut_call *call);
 void ut_answer_job_export(ut_call *call);
 void ut_answer_job_labels(ut_call *call);
+void ut_answer_job_corrected(ut_call *call);
 void ut_check_job_labels(ut_call *call); /* before its body is read: whether there is what for */
 void ut_answer_runs(ut_call *call);
 void ut_answer_run(ut_call *call);

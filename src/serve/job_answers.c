@@ -272,7 +272,7 @@ static bool read_labels(ut_call *call, const ut_conversation *c, int *labels)
     return fine;
 }
 
-static void put_labels(ut_call *call, const ut_conversation *c)
+static void put_labels(ut_call *call, ut_job *job, const ut_conversation *c)
 {
     ut_error err;
     size_t labelled;
@@ -281,7 +281,8 @@ static void put_labels(ut_call *call, const ut_conversation *c)
         ut_fault_set(&call->fault, 503, "out_of_memory", "try again later", "out of memory");
     else if (read_labels(call, c, labels)) {
         if (ut_knowledge_correct(call->server->engine, c, labels, call->server->keys != NULL,
-                                 &labelled, &err) == UT_OK)
+                                 &labelled, &err) == UT_OK &&
+            ut_job_correct(job, labels, c->utterance_count, &err) == UT_OK)
             ut_respond_json(call, MHD_HTTP_OK,
                             json_pack("{s:I}", "labelled", (json_int_t)labelled));
         else
@@ -304,8 +305,29 @@ void ut_answer_job_labels(ut_call *call)
     ut_job *job = ut_call_job(call);
     ut_conversation *c = job ? read_document(call, job) : NULL;
     if (c)
-        put_labels(call, c);
+        put_labels(call, job, c);
     ut_conversation_destroy(c);
+    ut_job_release(job);
+}
+
+/* What was said of it so far: a page that is loaded anew shows it. */
+void ut_answer_job_corrected(ut_call *call)
+{
+    ut_job *job = ut_call_job(call);
+    if (!job)
+        return;
+    size_t count = ut_job_corrected(job, NULL, 0);
+    int *labels = calloc(count + 1, sizeof *labels);
+    if (labels)
+        ut_job_corrected(job, labels, count);
+    json_t *list = labels ? json_array() : NULL;
+    for (size_t i = 0; list && i < count; i++)
+        if (labels[i] >= 0)
+            json_array_append_new(list,
+                                  json_pack("{s:I, s:s}", "utterance", (json_int_t)i, "emotion",
+                                            ut_emotion_name((ut_emotion_label)labels[i])));
+    ut_respond_json(call, MHD_HTTP_OK, json_pack("{s:o}", "labels", list));
+    free(labels);
     ut_job_release(job);
 }
 

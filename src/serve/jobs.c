@@ -34,6 +34,8 @@ struct ut_job {
     uint64_t length;
     ut_waiter *waiters;
     size_t waiter_count, waiter_room;
+    int *corrected; /* [corrected_count], or NULL before the first */
+    size_t corrected_count;
 };
 
 struct ut_jobs {
@@ -107,6 +109,7 @@ static void free_unheld(ut_job *job)
     if (job->result)
         fclose(job->result);
     free(job->waiters);
+    free(job->corrected);
     free(job);
 }
 
@@ -505,6 +508,32 @@ void ut_job_part(ut_job *job, size_t from, size_t length)
     job->view.part_from = from;
     job->view.part_length = length;
     pthread_mutex_unlock(&job->jobs->lock);
+}
+
+ut_status ut_job_correct(ut_job *job, const int *labels, size_t count, ut_error *err)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    if (!job->corrected && (job->corrected = malloc((count + 1) * sizeof *labels))) {
+        job->corrected_count = count;
+        for (size_t i = 0; i < count; i++)
+            job->corrected[i] = -1;
+    }
+    for (size_t i = 0; i < job->corrected_count && i < count; i++)
+        if (labels[i] >= 0)
+            job->corrected[i] = labels[i];
+    bool fine = job->corrected != NULL;
+    pthread_mutex_unlock(&job->jobs->lock);
+    return fine ? UT_OK : ut_fail_memory(err, "jobs");
+}
+
+size_t ut_job_corrected(ut_job *job, int *labels, size_t most)
+{
+    pthread_mutex_lock(&job->jobs->lock);
+    size_t count = job->corrected_count;
+    for (size_t i = 0; i < count && i < most; i++)
+        labels[i] = job->corrected[i];
+    pthread_mutex_unlock(&job->jobs->lock);
+    return count;
 }
 
 /* Opened anew rather than copied, so that it has a position of its own. */

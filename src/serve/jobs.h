@@ -113,6 +113,12 @@ void ut_jobs_expire(ut_jobs *jobs);
 void ut_job_progress(ut_job *job, const char *stage, double progress);
 void ut_job_part(ut_job *job, size_t from, size_t length);
 
+/* What a person said of its utterances, a ut_emotion_label each, -1 where nothing: what is told
+ * here stands over what was told before. */
+UT_MUST_CHECK ut_status ut_job_correct(ut_job *job, const int *labels, size_t count, ut_error *err);
+/* The same back; how many there are to hear, of which at most `most` come. */
+size_t ut_job_corrected(ut_job *job, int *labels, size_t most);
+
 /* The answer of one that is done: a descriptor of its own, to be closed, at the beginning of the
  * file; -1 where there is none. */
 int ut_job_result(ut_job *job, uint64_t *length);

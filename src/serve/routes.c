@@ -50,6 +50,7 @@ static const ut_route routes[] = {
     {"GET", "/jobs/{id}/events", ut_answer_job_events, 0},
     {"GET", "/jobs/{id}/result", ut_answer_job_result, 0},
     {"GET", "/jobs/{id}/export", ut_answer_job_export, UT_ROUTE_CLERK},
+    {"GET", "/jobs/{id}/labels", ut_answer_job_corrected, 0},
     {"POST", "/jobs/{id}/labels", ut_answer_job_labels, UT_ROUTE_JSON | UT_ROUTE_CLERK},
     {"GET", "/runs", ut_answer_runs, UT_ROUTE_CLERK},
     {"GET", "/runs/compare", ut_answer_run_compare, UT_ROUTE_CLERK},

@@ -128,11 +128,68 @@ def it_plays_filters_corrects_and_exports(chromium, s):
 
     page.reload()  # the address alone: the result is there, the recording has to be opened
     page.wait_for_selector(".conversation")
+    assert page.locator("li:nth-child(2) .corrected").text_content().endswith("happy") and page.locator(".corrected").count() == 1
+    page.locator(".row").nth(1).click()
+    assert page.locator("li:nth-child(2)").get_by_role("button", name="happy", exact=True).get_attribute("aria-pressed") == "true"
+    assert not (found := browser.violations(page)), found
     assert page.locator("#recording").is_visible() and page.get_by_role("button", name="Play").is_disabled()
     page.set_input_files("#recording", s["sample"])
     assert page.get_by_role("button", name="Play").is_enabled()
     page.get_by_role("button", name="Forget").click()
     page.wait_for_selector("#start h1")
+    window.watched.check()
+
+
+def earlier_turns_are_taken_and_shown(chromium, s):
+    window = Page(chromium, s["url"])
+    page = window.page
+    page.locator(".options summary").click()
+    field = page.get_by_label("Turns before the recording")
+    field.fill("no colon here")
+    drop(page, s["sample"])
+    page.get_by_role("alert").wait_for()
+    assert "Line 1" in page.get_by_role("alert").text_content() and page.locator("#start h1").is_visible()
+    field.fill("customer [angry]: This is the third time that I call!\n\nagent: I am sorry: let me see. ")
+    drop(page, s["sample"])
+    page.wait_for_selector(".conversation", timeout=120000)
+    job = page.evaluate("location.hash").split("/")[-1]
+    answer = json.loads(page.evaluate(f"fetch('jobs/{job}/result').then(r => r.text())"))["conversation"]
+    assert [(t["speaker"], t["text"], t["emotion"]) for t in answer["history"]] == [
+        ("customer", "This is the third time that I call!", "angry"), ("agent", "I am sorry: let me see.", None)], answer["history"]
+    page.locator(".earlier summary").click()
+    assert page.locator(".earlier li").count() == 2 and "third time" in page.locator(".earlier li").first.text_content()
+    assert not (found := browser.violations(page)), found
+    window.watched.check()
+
+
+def cues_are_said_in_words(chromium, s):
+    """A word, measurements, a turn of the recording and one before it, put into a real answer."""
+    window = Page(chromium, s["url"])
+    page = window.page
+
+    def with_cues(route):
+        answer = route.fetch().json()
+        document = answer["conversation"]
+        cue = {"text": "the turn before, by another speaker", "relative": None, "effect": 0.031}
+        document["history"] = [{"speaker": "customer", "text": "I said so!", "emotion": None}]
+        document["utterances"][1]["text"] = "Nobody came to my door."
+        document["utterances"][0]["emotion"]["evidence"]["cues"] = [{**cue, "name": "turn -1", "value": -1}]
+        document["utterances"][2]["emotion"]["evidence"]["cues"] = [{**cue, "name": "turn 1", "value": 1, "effect": -0.2}, {**cue, "name": "never", "text": "a word that moved the text's opinion", "value": None},
+                                                                     {**cue, "name": "f0_mean_hz", "text": "higher than this speaker's usual", "value": 210.5, "relative": 1.5, "effect": 0}]
+        route.fulfill(json=answer)
+
+    page.route("**/result", with_cues)
+    drop(page, s["sample"])
+    page.wait_for_selector(".conversation", timeout=120000)
+    cells = page.get_by_role("group", name="Cues").locator("tbody tr")
+    page.locator(".row").nth(0).click()
+    assert cells.first.locator("td").all_text_contents() == ["the turn before, by another speaker (customer, before the recording): \u201cI said so!\u201d", "", "", "+3 %"]
+    page.locator(".row").nth(2).click()
+    assert [r.locator("td").all_text_contents()[1:] for r in cells.all()] == [["", "", "\u221220 %"], ["", "", "+3 %"], ["210.5", "1.5", "0 %"]]
+    assert cells.first.locator("td").first.text_content().endswith(": \u201cNobody came to my door.\u201d") and "turn 1" not in cells.first.text_content()
+    assert not (found := browser.violations(page)), found
+    cells.first.get_by_role("button").click()
+    assert page.locator("li:nth-child(2).now .more").count() == 1, "the turn itself"
     window.watched.check()
 
 
@@ -219,6 +276,10 @@ def an_hour_scrolls_smoothly(chromium, s):
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     cost, times = browser.scroll_cost(page)
     print(f"800 utterances: first paint {paint:.0f} ms; scrolling takes {cost:.1f} ms of CPU a frame, frames come every {times[len(times) // 2]:.1f} ms (median)")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("HeapProfiler.collectGarbage")
+    heap = {m["name"]: m["value"] for m in (devtools.send("Performance.enable"), devtools.send("Performance.getMetrics"))[1]["metrics"]}["JSHeapUsedSize"]
+    print(f"JavaScript's heap with them: {heap / 1e6:.1f} MB")
     assert paint < 1000 and cost < 16.7, (paint, cost)
     assert not (found := browser.violations(page)), found
     window.watched.check()
@@ -246,8 +307,11 @@ def a_key_is_asked_for(chromium, s):
     page = window.page
     field = page.get_by_label("Key")
     field.wait_for()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert not (found := browser.violations(page)), (scheme, found)
     field.fill(s["key"])
-    page.get_by_role("button", name="Use this key").click()
+    field.press("Enter")
     page.get_by_text("this service shows no runs").wait_for()
     page.get_by_role("link", name="Analyse").click()
     drop(page, s["sample"])  # the key goes along with the upload, the events and the result
@@ -257,7 +321,7 @@ def a_key_is_asked_for(chromium, s):
         page.get_by_role("button", name="Document", exact=True).click()
 
 
-TESTS = [it_begins_at_once_and_for_everybody, it_plays_filters_corrects_and_exports, the_microphone_is_heard, what_goes_wrong_is_said,
+TESTS = [it_begins_at_once_and_for_everybody, it_plays_filters_corrects_and_exports, earlier_turns_are_taken_and_shown, cues_are_said_in_words, the_microphone_is_heard, what_goes_wrong_is_said,
          an_hour_scrolls_smoothly, runs_are_compared_and_traced, a_key_is_asked_for]
 
 

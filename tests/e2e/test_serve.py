@@ -250,7 +250,12 @@ def test_labels_reach_the_knowledge_base():
         assert job["labels"] is True
         wait_for(s, job["id"], "done")
         where = f"{s.url}/jobs/{job['id']}/labels"
+        assert requests.get(where).json() == {"labels": []}
         assert requests.post(where, json={"labels": [{"utterance": 2, "emotion": "angry"}]}).json() == {"labelled": 1}
+        for utterance, emotion in ((1, "sad"), (2, "happy"), (2, "angry")):
+            assert requests.post(where, json={"labels": [{"utterance": utterance, "emotion": emotion}]}).json() == {"labelled": 1}
+        last = [{"utterance": 1, "emotion": "sad"}, {"utterance": 2, "emotion": "angry"}]
+        assert requests.get(where).json() == {"labels": last}, "the last that was said of each"
         for body in ({}, {"labels": []}, {"labels": [{"utterance": 10000, "emotion": "sad"}]},
                      {"labels": [{"utterance": 1, "emotion": "cross"}]}, {"labels": [3]}, []):
             is_fault(requests.post(where, json=body), 400, "bad_json")

@@ -30,10 +30,20 @@ function progressView(name, cancel) {
   return { root, show, sending: share => { line.textContent = `Sending ${percent(share)}`; bar.removeAttribute('value'); } };
 }
 
+/* At the lowest rate that the browser has: an hour of one channel then takes 43 MB (Chromium) or 115 MB while it is looked
+   at, and an outline needs no more. */
+function decoder() {
+  try {
+    return new OfflineAudioContext(1, 1, 3000);
+  } catch {
+    return new OfflineAudioContext(1, 1, 8000); /* every browser has this one */
+  }
+}
+
 /* The waveform of a file that is not too large to be decoded here. */
 async function peaksOf(file) {
   if (!file || file.size > DECODE_MOST) return null;
-  const sound = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(await file.arrayBuffer());
+  const sound = await decoder().decodeAudioData(await file.arrayBuffer());
   const all = Array.from({ length: sound.numberOfChannels }, (_, c) => sound.getChannelData(c)), width = Math.max(1, Math.ceil(sound.length / PEAKS)), peaks = [];
   for (let i = 0; i < sound.length; i += width) {
     let most = 0;
@@ -50,11 +60,11 @@ function exportMenu(id, failed) {
   return menu;
 }
 
-function resultView(job, data, failed) {
+function resultView(job, data, labels, failed) {
   const file = recordings.get(job.id), audio = el('audio', { preload: 'metadata', src: file ? URL.createObjectURL(file) : null });
   const correct = job.labels && ((utterance, emotion) => json(`jobs/${job.id}/labels`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ labels: [{ utterance, emotion }] }) }));
-  const view = conversationView(data, { audio, correct });
+  const view = conversationView(data, { audio, correct, labels });
   peaksOf(file).then(peaks => peaks && view.player.setPeaks(peaks)).catch(() => { /* the levels stay */ });
   const gone = el('button', { type: 'button', on: async () => { await call(`jobs/${job.id}`, { method: 'DELETE' }).catch(() => {}); recordings.delete(job.id); location.hash = '#/'; } }, 'Forget');
   return el('div', {}, el('div', { class: 'title' }, el('div', {}, el('h1', { tabindex: -1 }, job.file || 'Recording'),
@@ -62,8 +72,18 @@ function resultView(job, data, failed) {
   el('div', { class: 'actions' }, exportMenu(job.id, failed), gone)), view.root);
 }
 
-export function formOf(file) {
-  const form = new FormData();
+/* "name [emotion]: text" a line, as the service's conversation_history. */
+function historyOf(lines) {
+  return lines.split('\n').map((line, i) => ({ line: line.trim(), number: i + 1 })).filter(l => l.line).map(({ line, number }) => {
+    const turn = /^([^:[\]]+?)\s*(?:\[(\S+)\])?\s*:\s*(.+)$/.exec(line);
+    if (!turn) throw Object.assign(new Error(`Line ${number} of the turns before the recording does not say who spoke.`), { hint: 'Write it as \u201cname: what was said\u201d.' });
+    return { speaker: turn[1], text: turn[3], ...(turn[2] ? { emotion: turn[2] } : {}) };
+  });
+}
+
+function formOf(file) {
+  const form = new FormData(), history = historyOf(document.getElementById('history').value);
+  if (history.length) form.append('context', JSON.stringify({ conversation_history: history }));
   for (const name of OPTIONS) {
     const value = document.getElementById(name).value.trim();
     if (value) form.append(name, value);
@@ -74,9 +94,9 @@ export function formOf(file) {
 
 /* Sends a recording and goes to its job's place. */
 export async function send(file, show, signal) {
-  const view = progressView(file.name, () => signal.cancel());
+  const form = formOf(file), view = progressView(file.name, () => signal.cancel());
   show(view.root);
-  const job = await upload(formOf(file), view.sending, signal);
+  const job = await upload(form, view.sending, signal);
   recordings.set(job.id, file);
   return job.id;
 }
@@ -94,8 +114,8 @@ export async function watch(id, show, say, failed, signal) {
   }
   if (job.status === 'cancelled') { location.hash = '#/'; return; }
   if (job.status === 'failed') throw Object.assign(new Error(job.error.message), job.error);
-  const { conversation } = await json(`jobs/${id}/result`, { signal });
-  const root = resultView(job, conversation, failed);
+  const [{ conversation }, { labels }] = await Promise.all([json(`jobs/${id}/result`, { signal }), json(`jobs/${id}/labels`, { signal })]);
+  const root = resultView(job, conversation, labels, failed);
   show(root);
   say(`Done: ${plural(conversation.utterances.length, 'utterance')}.`);
   root.querySelector('h1').focus({ preventScroll: true });

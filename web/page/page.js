@@ -18,10 +18,13 @@ function show(...nodes) {
 function failed(problem) {
   if (problem.name === 'AbortError') return;
   place.querySelectorAll('.fault').forEach(f => f.remove());
-  const box = el('div', { class: 'fault', role: 'alert' }, el('p', {}, problem.message), problem.hint ? el('p', { class: 'soft' }, problem.hint) : null);
-  if (problem.status === 401) {
+  const asks = problem.status === 401, alone = start.hidden && !place.querySelector('h1');
+  const box = el('div', { class: 'fault', role: 'alert' }, alone ? el('h1', {}, asks ? 'This service asks for a key' : 'This cannot be shown') : null, el('p', {}, problem.message), problem.hint ? el('p', { class: 'soft' }, problem.hint) : null);
+  if (asks) {
     const field = el('input', { type: 'password', 'aria-label': 'Key', autocomplete: 'off', placeholder: 'ut_\u2026' });
-    box.append(el('p', { class: 'bar' }, field, el('button', { type: 'button', on: () => { key.set(field.value.trim()); box.remove(); go(); } }, 'Use this key')));
+    const form = el('form', { class: 'bar' }, field, el('button', { type: 'submit' }, 'Use this key'));
+    form.addEventListener('submit', event => { event.preventDefault(); key.set(field.value.trim()); box.remove(); go(); });
+    box.append(form);
   }
   place.prepend(box);
 }
