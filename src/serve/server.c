@@ -296,7 +296,7 @@ static bool ask_route(ut_call *call)
 {
     if (call->clerked)
         return true;
-    if (call->form && !call->job)
+    if (call->form)
         ut_form_finish(call->form);
     if (call->fault.status)
         return true;
@@ -304,6 +304,8 @@ static bool ask_route(ut_call *call)
         return !give_to_clerk(call);
     if (!call->job)
         call->route->answer(call);
+    ut_form_destroy(call->form);
+    call->form = NULL;
     if (!call->job || call->fault.status)
         return true;
     if (waits_for_job(call))

@@ -6,9 +6,11 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -32,11 +34,12 @@ BUNDLED = ["--asr_model", "none", "--vad_model", "bundled", "--speaker_model", "
 class Service:
     """A service on a free port, with a temporary folder of its own."""
 
-    def __init__(self, *options, folder=None):
-        self.folder = pathlib.Path(folder or tempfile.mkdtemp(dir=work))
+    def __init__(self, *options, files=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=work))
         self.process = subprocess.Popen(
             [str(BINARY), "serve", "--port", "0", *BUNDLED, *map(str, options)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, TMPDIR=str(self.folder)),
+            preexec_fn=files and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))),
         )
         self.said = []
         for line in self.process.stderr:
@@ -60,8 +63,8 @@ class Service:
 
 
 @contextlib.contextmanager
-def service(*options):
-    s = Service(*options)
+def service(*options, **more):
+    s = Service(*options, **more)
     try:
         yield s
         s.stop()
@@ -317,6 +320,14 @@ def test_runs_are_shown():
             fault = is_fault(requests.get(s.url + where), 404, "not_found")
             assert str(work) not in fault["message"], fault  # nor anything else of the machine
         is_fault(requests.get(s.url + "/runs/compare?a=latest"), 400, "bad_request")
+    with contextlib.closing(sqlite3.connect(out / ".undertone" / "records.db")) as records, records:
+        records.execute(  # the step that made it, two thousand times more
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2001) INSERT INTO steps"
+            " (run, conversation, step, status, key, output, began, seconds) SELECT run, conversation, step, status,"
+            " key || i, output, began, seconds FROM n, steps WHERE number = (SELECT min(number) FROM steps WHERE output = ?)",
+            (artifact,))
+    with service("--output_dir", out) as s:
+        is_fault(requests.get(s.url + "/lineage", params={"artifact": artifact}), 400, "bad_request")
     (out / ".undertone" / "records.db").write_bytes(b"no database at all" * 1000)
     with service("--output_dir", out) as s:
         fault = is_fault(requests.get(s.url + "/runs"), 500, "internal")
@@ -568,7 +579,8 @@ class Slow:
     def __init__(self, s, beginning, count, address="127.0.0.2"):
         self.open = [socket.create_connection(("127.0.0.1", s.port), 20, (address, 0)) for _ in range(count)]
         for c in self.open:
-            c.sendall(beginning)
+            with contextlib.suppress(ConnectionError):
+                c.sendall(beginning)
 
     def told(self, status):
         """How many of them were answered so meanwhile."""
@@ -576,7 +588,7 @@ class Slow:
         count = 0
         for c in self.open:
             c.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(BlockingIOError, ConnectionError):
                 count += c.recv(4096).startswith(b"HTTP/1.1 %d " % status)
         return count
 
@@ -602,8 +614,18 @@ def test_slow_clients_lock_nobody_out():
         uploads.close()
         bodies.close()
         time.sleep(4)  # their places come back
-        again = [post(s, "/jobs").status_code for _ in range(12)]
+        short = work / "short.wav"
+        tone(short, 0.2)
+        again = [post(s, "/jobs", {"audio_file": open(short, "rb")}).status_code for _ in range(12)]
         assert again == [202] * 12, again
+
+
+def test_one_address_has_half_of_the_connections():
+    with service(files=200) as s:  # of which connections have half
+        many = Slow(s, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 80)
+        assert many.told(200) == 50
+        assert requests.get(s.url + "/healthz", timeout=60).status_code == 200
+        many.close()
 
 
 def test_a_refused_request_holds_no_place():
