@@ -50,8 +50,8 @@ if [ "$only" = all ]; then
     suite release release
     suite clang clang -L unit
 fi
-[ "$only" = tsan ] || UT_FUZZ_SECONDS=${UT_FUZZ_SECONDS:-5} suite "ASan and UBSan" asan -L 'unit|fuzz'
-[ "$only" = asan ] || suite TSan tsan -L unit
+[ "$only" = tsan ] || UT_FUZZ_SECONDS=${UT_FUZZ_SECONDS:-5} suite "ASan and UBSan" asan -L 'unit|fuzz|sanitized'
+[ "$only" = asan ] || suite TSan tsan -L 'unit|sanitized'
 
 note summary
 sort -u "$skips" >"$skips.sorted"
