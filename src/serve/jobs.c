@@ -513,17 +513,17 @@ void ut_job_part(ut_job *job, size_t from, size_t length)
 ut_status ut_job_correct(ut_job *job, const int *labels, size_t count, ut_error *err)
 {
     pthread_mutex_lock(&job->jobs->lock);
-    if (!job->corrected && (job->corrected = malloc((count + 1) * sizeof *labels))) {
+    int *kept = job->corrected ? job->corrected : malloc((count + 1) * sizeof *kept);
+    if (kept && !job->corrected) {
+        memset(kept, -1, count * sizeof *kept);
         job->corrected_count = count;
-        for (size_t i = 0; i < count; i++)
-            job->corrected[i] = -1;
     }
-    for (size_t i = 0; i < job->corrected_count && i < count; i++)
+    job->corrected = kept;
+    for (size_t i = 0; kept && i < job->corrected_count && i < count; i++)
         if (labels[i] >= 0)
-            job->corrected[i] = labels[i];
-    bool fine = job->corrected != NULL;
+            kept[i] = labels[i];
     pthread_mutex_unlock(&job->jobs->lock);
-    return fine ? UT_OK : ut_fail_memory(err, "jobs");
+    return kept ? UT_OK : ut_fail_memory(err, "jobs");
 }
 
 size_t ut_job_corrected(ut_job *job, int *labels, size_t most)
