@@ -24,6 +24,7 @@ from tokenizers import normalizers, pre_tokenizers
 
 import text_corpora
 import text_minilm
+import text_service
 from text_cache import load_cache
 from text_static import static_embed
 
@@ -34,25 +35,15 @@ BEFORE, AFTER = 4, 2
 TALK_EPOCHS = 4
 MAP = 32
 CONTEXT_HIDDEN = 48
-CORPORA = ["meld", "emorynlp", "dailydialog", "goemotions", "emocontext", "isear", "tweeteval"]
+CORPORA = ["meld", "emorynlp", "dailydialog", "service", "goemotions", "emocontext", "isear", "tweeteval"]
 WEIGHT = {"meld": 1.5, "emorynlp": 0.4, "dailydialog": 1.0, "goemotions": 0.6, "emocontext": 0.15, "isear": 0.3, "tweeteval": 0.3}
 
 
-# Words of courtesy count as joy in some corpora; in a call they are routine. GoEmotions rows with nothing but such labels
-# weigh little, and these sentences, written here, train as neutral talk.
+# Words of courtesy count as joy in some corpora; in a call they are routine: GoEmotions rows with nothing but such labels
+# weigh little. text_service.py has sentences of calls, with and without feeling.
 POLITE = {"gratitude", "approval", "caring", "optimism", "desire", "relief"}
 POLITE_WEIGHT = 0.1
-ROUTINE_WEIGHT = 6.0
-ROUTINE = [a + b for a in ("", "okay, ", "sure, ", "all right, ", "um, yes, ") for b in (
-    "thanks for calling.", "thank you for calling customer service.", "have a good day.", "have a nice evening, bye bye.",
-    "thank you, goodbye.", "thank you very much for your help.", "how may I help you today?", "what can I do for you?",
-    "can you spell your last name for me?", "my name is Sarah Miller.", "my account number is four four seven nine two.",
-    "the number is five five five eight one two six.", "my address is twelve Oak Street.", "my email is john at example dot com.",
-    "let me check that for you.", "give me one second please.", "please hold while I transfer you.", "I will send you a confirmation.",
-    "your appointment is on Friday at three.", "it will take three to five business days.", "is there anything else I can help you with?",
-    "no, that's all, thank you.", "that would be great, thank you.", "you're welcome.", "no problem.", "I see.", "that's right.",
-    "I'd like to change my reservation.", "I am calling about my order.", "I need to renew my policy.", "what is the date of birth on the account?",
-    "could you repeat that please?", "so the total comes to forty dollars.", "hello, this is Mark speaking.", "good morning.", "nice to meet you.")]
+SERVICE_WEIGHT = {"routine": 6.0, "felt": 3.0}
 
 
 def fnv1a(data):
@@ -94,8 +85,8 @@ class Expert(torch.nn.Module):
 
 
 def turn_weight(t):
-    if t.original == "routine":
-        return ROUTINE_WEIGHT
+    if t.original in SERVICE_WEIGHT:
+        return SERVICE_WEIGHT[t.original]
     polite = t.corpus == "goemotions" and set(t.original.split(",")) <= POLITE
     # DailyDialog's partial training file was chosen for its emotions: half the weight of its natural part.
     chosen = t.corpus == "dailydialog" and "train_partial" in t.dialogue
@@ -123,7 +114,7 @@ def train_expert(vectors, grams, rows, labels, corpora, weights, epochs, seed):
     generator = np.random.default_rng(seed)
     model.train()
     # First everything, then conversations alone: MELD development rose from 54.9 to 56.9 weighted F1 (MiniLM).
-    talk = np.flatnonzero(corpora <= CORPORA.index("dailydialog"))
+    talk = np.flatnonzero(corpora <= CORPORA.index("service"))
     for which, count, pace in ((np.arange(len(rows)), epochs, 1.0), (talk, TALK_EPOCHS, 0.3)):
         for group, rate in zip(optimizer.param_groups, (1e-3, 2e-3)):
             group["lr"] = rate * pace
@@ -263,12 +254,14 @@ def stored_context(w, index, same, p, vectors):
     return softmax(z * w["scale"][0] + w["prior"])
 
 
-PROBES = ["My phone number is five five five, zero one two three.", "Okay, thanks for calling. Have a nice day.", "Can I have your name please?",
-          "Sure, one moment, let me pull up your account.", "I ordered it on Tuesday and it has not arrived.", "okay", "Yes, that's correct.",
-          "This is ridiculous, I have been waiting for an hour!", "I am so sorry for your loss.", "I'm so happy, that's wonderful news!",
-          "I lost my job and I feel terrible.", "Oh my god, what was that?", "I'm not happy with this at all.", "Thank you for calling, how can I help you?",
-          "I miss him so much.", "Stop lying to me!", "The meeting starts at ten.", "I'm scared to open it.",
-          "Thank you so much, you have been very helpful.", "Great, thanks, bye.", "Alright, take care.", "I am really disappointed with your service."]
+def score_probes(p):
+    """How often the sentences of service calls that train nothing come out as they were meant, and those that do not."""
+    truth = np.array([label for _, label in text_service.PROBES])
+    right, felt = p.argmax(1) == truth, truth != LABELS.index("neutral")
+    print(f"  probes: {right[felt].sum()} of {felt.sum()} with feeling, {right[~felt].sum()} of {(~felt).sum()} without")
+    for (text, label), q in zip(text_service.PROBES, p):
+        if q.argmax() != label:
+            print(f"  {LABELS[label]:12s}{LABELS[int(q.argmax())]:12s}{[round(float(x), 2) for x in q]} {text}")
 
 
 def main():
@@ -285,10 +278,12 @@ def main():
     turns, row_of, texts, minilm = load_cache(a.data, a.minilm, a.cache)
     tokenizer = text_minilm.load_tokenizer(a.minilm)
     bert = text_minilm.Bert(a.minilm)
-    minilm = np.concatenate([minilm, text_minilm.embed_texts(bert, tokenizer, ROUTINE)])
-    row_of = np.concatenate([row_of, len(texts) + np.arange(len(ROUTINE))])
-    texts = texts + ROUTINE
-    turns += [text_corpora.Turn("dailydialog", "train", f"routine/{i}", 0, "", t, 3, "routine") for i, t in enumerate(ROUTINE)]
+    service = text_service.sentences()
+    spoken = [text for text, _, _ in service]
+    minilm = np.concatenate([minilm, text_minilm.embed_texts(bert, tokenizer, spoken)])
+    row_of = np.concatenate([row_of, len(texts) + np.arange(len(spoken))])
+    texts = texts + spoken
+    turns += [text_corpora.Turn("service", "train", f"service/{i}", 0, "", *row) for i, row in enumerate(service)]
     for i, t in enumerate(turns):
         t.at = i
     static = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)])
@@ -301,11 +296,12 @@ def main():
     dev = {c: np.flatnonzero((split == "dev") & (corpus == CORPORA.index(c)) & (y >= 0)) for c in CORPORA}
     tune = np.concatenate([dev["meld"], dev["dailydialog"]])
     tune_w = torch.from_numpy(np.concatenate([np.ones(len(dev["meld"])), np.full(len(dev["dailydialog"]), 0.35 * len(dev["meld"]) / len(dev["dailydialog"]))])).float()
-    talk = np.isin(corpus, [0, 1, 2]) & np.array([t.original != "routine" for t in turns])
+    talk = np.isin(corpus, [0, 1, 2])
     fold = np.array([text_corpora._hash(t.dialogue) % a.folds for t in turns])
     report, opinions = {}, {}
     licence = "research and non-commercial use only: see the card"
-    probe_grams = Grams(PROBES)
+    probes = [text for text, _ in text_service.PROBES]
+    probe_grams = Grams(probes)
     for name, array in (("minilm", minilm), ("static", static)):
         v = torch.from_numpy(array)
 
@@ -318,12 +314,11 @@ def main():
         report[name] = {c: scores((logits_of(model, v, grams, row_of[d]) * scale + bias).softmax(1).numpy(), y[d]) for c, d in dev.items() if len(d)}
         print(name, {c: (s["weighted_f1"], s["uar"], s["ece"]) for c, s in report[name].items()}, flush=True)
         if name == "minilm":
-            pv = text_minilm.embed_texts(bert, tokenizer, PROBES)
+            pv = text_minilm.embed_texts(bert, tokenizer, probes)
         else:
-            pv = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(PROBES, add_special_tokens=False)])
-        pz = (logits_of(model, torch.from_numpy(pv), probe_grams, np.arange(len(PROBES))) * scale + bias).softmax(1)
-        for text, p in zip(PROBES, pz):
-            print(f"  {LABELS[int(p.argmax())]:12s} {[round(float(q), 2) for q in p]} {text}")
+            pv = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(probes, add_special_tokens=False)])
+        pz = logits_of(model, torch.from_numpy(pv), probe_grams, np.arange(len(probes))) * scale + bias
+        score_probes(pz.softmax(1).numpy())
         save_expert(model, scale, bias, out / f"emotion-{name}.safetensors",
                     {"encoder": name, "data": "GoEmotions, MELD, EmoryNLP, DailyDialog, EmoContext, ISEAR, TweetEval", "licence": licence,
                      "labels": " ".join(LABELS), "meld_dev_weighted_f1": str(report[name]["meld"]["weighted_f1"]), "seed": str(text_corpora.SEED)})
