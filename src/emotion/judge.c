@@ -174,7 +174,7 @@ static ut_status read_history(judging *j, ut_error *err)
 {
     const ut_judge_models *m = j->models;
     const ut_conversation *c = j->c;
-    const size_t most = UT_CONTEXT_TURNS - 1;
+    const size_t most = UT_CONTEXT_BEFORE;
     size_t n = c->history_count;
     for (size_t i = n > most ? n - most : 0; i < n; i++) {
         const ut_earlier_turn *said = &c->history[i];
@@ -221,7 +221,7 @@ ut_status ut_judge(const ut_judge_models *models, const ut_judge_options *option
     size_t speakers = c->speaker_count + 1;
     judging j = {.models = models, .options = options, .c = c};
     j.turns = calloc(c->history_count + n, sizeof *j.turns);
-    j.earlier = calloc(UT_CONTEXT_TURNS, UT_TEXT_DIMENSIONS * sizeof *j.earlier);
+    j.earlier = calloc(UT_CONTEXT_BEFORE, UT_TEXT_DIMENSIONS * sizeof *j.earlier);
     j.read = calloc(n, sizeof *j.read);
     j.baselines = calloc(speakers * (models->voice_dim + 1), sizeof *j.baselines);
     j.baseline_counts = calloc(speakers, sizeof *j.baseline_counts);
