@@ -101,13 +101,15 @@ static void add_period(sums *s, follower *f, const match *m)
 }
 
 /* A frame has the first period that begins before it, and those after that of which two end in its
- * ten milliseconds. Where it has none it keeps the values of the frame before. */
+ * ten milliseconds. Where none of them matches, it keeps the values of the frame before; where it
+ * has none, the jitter is 0. */
 static void follow_frame(follower *f, size_t begin, float period)
 {
     int low = (int)((1.0f - SEARCH) * period), high = (int)((1.0f + SEARCH) * period);
     size_t reach = 2 * (size_t)high + MARGIN, end = begin + UT_GEMAPS_HOP;
     sums s = {0};
-    for (bool is_first = true; f->at + reach <= f->n; is_first = false) {
+    bool is_first = true;
+    for (; f->at + reach <= f->n; is_first = false) {
         if (is_first ? f->at > begin : f->at + reach >= end)
             break;
         match m = find_match(f->pcm + f->at, low, high);
@@ -115,7 +117,9 @@ static void follow_frame(follower *f, size_t begin, float period)
             add_period(&s, f, &m);
         f->at += m.lag ? m.lag : (size_t)lrintf(period);
     }
-    if (s.steps)
+    if (is_first)
+        f->jitter = 0.0f;
+    else if (s.steps)
         f->jitter = (float)(s.length_steps / s.steps * s.periods / s.lengths);
     if (s.periods && s.heights > 0.0)
         f->shimmer = (float)(20.0 * log10(1.0 + fmin(1.0, s.height_steps / s.heights)));
