@@ -193,7 +193,7 @@ static void answers_are_exactly_what_was_asked(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(reads(bad[i], &call));
-    static const char *const numbers[] = {"-0.1", "1.1", "NaN", "1e999", "\"0.1\"", "null", "0.3"};
+    static const char *const numbers[] = {"-0.1", "1.1", "NaN", "1e999", "\"0.1\"", "null"};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         char text[1024];
         snprintf(text, sizeof text,
@@ -202,6 +202,17 @@ static void answers_are_exactly_what_was_asked(void **state)
                  GOOD("3"), numbers[i]);
         assert_false(reads(text, &call));
     }
+    /* Numbers that miss the sum of 1 are brought to it; those that are far from it say nothing. */
+    assert_true(reads("{\"utterances\": [" GOOD("3") ", " ENTRY(
+                          "9", ", \"non-neutral\": 1.0, \"reason\": \"\", \"grounds\": []") "]}",
+                      &call));
+    assert_near(call.answers[1].probabilities[UT_NON_NEUTRAL], 1 / 1.9, 1e-5);
+    assert_false(
+        reads("{\"utterances\": [" GOOD(
+                  "3") ", {\"id\": 9, \"sad\": 0.1, \"happy\": 0, "
+                       "\"angry\": 0, \"neutral\": 0.3, \"non-neutral\": 0, \"reason\": \"\", "
+                       "\"grounds\": []}]}",
+              &call));
     assert_false(reads("{\"utterances\": [" GOOD("3") ", " ENTRY(
                            "9", ", \"non-neutral\": 0.1, "
                                 "\"reason\": \"\", \"grounds\": [\"stars\"]") "]}",
