@@ -620,6 +620,34 @@ def test_slow_clients_lock_nobody_out():
         assert again == [202] * 12, again
 
 
+def test_long_answers_wait_in_files():
+    """Who asks for much and reads nothing costs no memory."""
+    with service() as s:
+        job = post(s, "/jobs", {"audio_file": open(long_recording(), "rb")}).json()["id"]
+        wait_for(s, job, "done")
+        held = pathlib.Path(f"/proc/{s.process.pid}/fd")
+
+        def files():
+            found = 0
+            for f in held.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    found += os.readlink(f).startswith(str(s.folder))
+            return found
+
+        assert files() == 1  # the result
+        with socket.socket() as c:
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # the kernel holds little for it
+            c.connect(("127.0.0.1", s.port))
+            c.sendall(b"GET /jobs/%s/export?format=html HTTP/1.1\r\nHost: localhost\r\n\r\n" % job.encode())
+            assert c.recv(100).startswith(b"HTTP/1.1 200 ")
+            assert files() == 2
+        until = time.time() + 20
+        while files() == 2 and time.time() < until:
+            time.sleep(0.1)
+        assert files() == 1
+
+
 def test_one_address_has_half_of_the_connections():
     with service(files=200) as s:  # of which connections have half
         many = Slow(s, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 80)
