@@ -280,7 +280,7 @@ def an_hour_scrolls_smoothly(chromium, s):
     devtools.send("HeapProfiler.collectGarbage")
     heap = {m["name"]: m["value"] for m in (devtools.send("Performance.enable"), devtools.send("Performance.getMetrics"))[1]["metrics"]}["JSHeapUsedSize"]
     print(f"JavaScript's heap with them: {heap / 1e6:.1f} MB")
-    assert paint < 1000 and cost < 16.7, (paint, cost)
+    assert paint < 1000 and cost < 16.7 and heap < 40e6, (paint, cost, heap)
     assert not (found := browser.violations(page)), found
     window.watched.check()
 

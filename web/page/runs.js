@@ -24,7 +24,7 @@ export async function runs(show, signal) {
 }
 
 /* What a step made leads to its lineage. */
-const made = hash => (/^[0-9a-f]{64}$/.test(hash || '') ? el('a', { href: '#/lineage/' + hash }, el('code', {}, short(hash))) : value(hash));
+const made = hash => (/^[0-9a-f]{64}$/.test(hash || '') ? el('a', { class: 'whole', href: '#/lineage/' + hash }, el('code', {}, short(hash))) : value(hash));
 
 /* A value of a record, whatever it is. */
 const value = v => (v === null || v === undefined ? '\u2013' : typeof v === 'object' ? JSON.stringify(v) : String(v));
@@ -48,7 +48,7 @@ export async function run(id, show, signal) {
 export async function comparison(a, b, show, signal) {
   const c = await json(`runs/compare?a=${a}&b=${b}`, { signal });
   show(el('div', {}, el('h1', {}, 'Two runs'), el('p', { class: 'soft' }, el('a', { href: '#/runs' }, 'All runs')),
-    c.differences.length ? table('Differences', ['what', 'name', ...[c.a.id, c.b.id].map(r => el('a', { href: '#/runs/' + r }, r))],
+    c.differences.length ? table('Differences', ['what', 'name', ...[c.a.id, c.b.id].map(r => el('a', { class: 'whole', href: '#/runs/' + r }, r))],
       c.differences.map(d => [d.kind, d.name, ...[d.a, d.b].map(d.kind === 'step' ? made : value)])) : el('p', {}, 'They do not differ.')));
 }
 
@@ -57,6 +57,6 @@ export async function lineage(artifact, show, signal) {
   const picture = URL.createObjectURL(await (await call(`lineage.svg?artifact=${artifact}`, { signal })).blob());
   show(el('div', {}, el('h1', {}, 'Lineage'), el('p', { class: 'soft' }, 'All that ', el('code', {}, short(artifact)), ' came from, and all that came from it. ', el('a', { href: '#/runs' }, 'All runs')),
     el('div', { class: 'lineage', tabindex: 0, role: 'group', 'aria-label': 'Picture of the lineage; the table below holds the same' }, el('img', { src: picture, alt: 'Lineage as a graph' })),
-    section('Steps', table('Steps', ['conversation', 'step', 'run', 'from', 'made'], found.steps.map(s => [s.conversation, s.step, el('a', { href: '#/runs/' + s.run }, s.run),
-      s.inputs.map(i => `${i.name} ${short(i.sha256)}`).join(', '), el('code', {}, short(s.output))])))));
+    section('Steps', table('Steps', ['conversation', 'step', 'run', 'from', 'made'], found.steps.map(s => [s.conversation, s.step, el('a', { class: 'whole', href: '#/runs/' + s.run }, s.run),
+      s.inputs.map(i => el('span', { class: 'whole' }, `${i.name} `, made(i.sha256), ' ')), made(s.output)])))));
 }
