@@ -12,7 +12,8 @@ enum {
     FRAME = UT_GEMAPS_LONG,
     POINTS = UT_GEMAPS_LONG_FFT,
     BINS = POINTS / 2 + 1,
-    HARMONICS = 100
+    HARMONICS = 100,
+    LANES = 4, /* frames that are transformed at a time */
 };
 
 static const double BIN_HZ = 16000.0 / POINTS;
@@ -28,7 +29,8 @@ typedef struct analyser {
     ut_shs *shs;
     ut_gemaps_short *formants;
     float *window; /* [FRAME], and all that follows in one allocation */
-    float *frame;  /* [POINTS] */
+    float *frame;  /* [POINTS][LANES] */
+    float *power;  /* [BINS][LANES] */
     float *re, *im, *magnitude, *correlation, *scratch;
 } analyser;
 
@@ -46,13 +48,14 @@ static ut_status analyser_open(analyser *a, const float *pcm, ut_error *err)
                     .fft = ut_fft_create(POINTS),
                     .shs = ut_shs_create(),
                     .formants = ut_gemaps_short_create()};
-    size_t scratch = a->fft ? ut_fft_scratch(a->fft) : 0;
-    a->window = calloc(FRAME + 2 * POINTS + 3 * BINS + scratch, sizeof(float));
+    size_t scratch = a->fft ? LANES * ut_fft_scratch(a->fft) : 0;
+    a->window = calloc(FRAME + (LANES + 1) * POINTS + (LANES + 3) * BINS + scratch, sizeof(float));
     if (!a->fft || !a->shs || !a->formants || !a->window)
         return ut_fail_memory(err, "egemaps");
     a->frame = a->window + FRAME;
-    a->correlation = a->frame + POINTS;
-    a->re = a->correlation + POINTS;
+    a->correlation = a->frame + LANES * POINTS;
+    a->power = a->correlation + POINTS;
+    a->re = a->power + LANES * BINS;
     a->im = a->re + BINS;
     a->magnitude = a->im + BINS;
     a->scratch = a->magnitude + BINS;
@@ -63,19 +66,31 @@ static ut_status analyser_open(analyser *a, const float *pcm, ut_error *err)
     return UT_OK;
 }
 
-/* Returns the root of the windowed frame's mean square. */
-static float transform(analyser *a, size_t frame)
+/* Writes the windowed frame to every `stride`th float; returns the root of its mean square. */
+static float cut(analyser *a, size_t frame, size_t stride, float *out)
 {
     const float *x = a->pcm + frame * UT_GEMAPS_HOP;
-    double power = 0.0;
+    float power = 0.0f;
     for (int i = 0; i < FRAME; i++) {
-        a->frame[i] = x[i] * a->window[i];
-        power += (double)a->frame[i] * a->frame[i];
+        float value = x[i] * a->window[i];
+        out[(size_t)i * stride] = value;
+        power += value * value;
     }
-    ut_fft_forward(a->fft, a->frame, a->re, a->im, a->scratch);
-    for (int k = 0; k < BINS; k++)
-        a->magnitude[k] = sqrtf(a->re[k] * a->re[k] + a->im[k] * a->im[k]);
-    return (float)sqrt(power / FRAME);
+    return sqrtf(power / FRAME);
+}
+
+static void take_magnitude(analyser *a, size_t stride, const float *power)
+{
+    for (size_t k = 0; k < BINS; k++)
+        a->magnitude[k] = sqrtf(power[k * stride]);
+}
+
+static void transform(analyser *a, size_t frame)
+{
+    (void)cut(a, frame, 1, a->frame);
+    memset(a->frame + FRAME, 0, (POINTS - FRAME) * sizeof *a->frame);
+    ut_fft_power(a->fft, a->frame, a->power, a->scratch);
+    take_magnitude(a, 1, a->power);
 }
 
 /* Power at the peak of the autocorrelation nearest to the period, against the rest. */
@@ -178,10 +193,17 @@ static ut_status find_pitch(analyser *a, ut_gemaps_contours *c, ut_error *err)
     ut_shs_frame *candidates = calloc(c->frames, sizeof *candidates);
     float *level = calloc(c->frames, sizeof *level), top = 0.0f;
     ut_status status = candidates && level ? UT_OK : ut_fail_memory(err, "egemaps");
-    for (size_t f = 0; status == UT_OK && f < c->frames; f++) {
-        level[f] = transform(a, f);
-        top = fmaxf(top, level[f]);
-        ut_shs_run(a->shs, a->magnitude, &candidates[f]);
+    for (size_t f = 0; status == UT_OK && f < c->frames; f += LANES) {
+        size_t count = c->frames - f < LANES ? c->frames - f : LANES;
+        for (size_t i = 0; i < count; i++) {
+            level[f + i] = cut(a, f + i, LANES, a->frame + i);
+            top = level[f + i] > top ? level[f + i] : top;
+        }
+        ut_fft_power4(a->fft, a->frame, a->power, a->scratch);
+        for (size_t i = 0; i < count; i++) {
+            take_magnitude(a, LANES, a->power + i);
+            ut_shs_run(a->shs, a->magnitude, &candidates[f + i]);
+        }
     }
     if (status == UT_OK)
         status = ut_shs_path(candidates, c->frames, c->hz, err);

@@ -124,7 +124,7 @@ static void to_axis(ut_shs *s)
     for (int i = 0; i < POINTS; i++) {
         int k = s->interval[i];
         float value = s->a[i] * y[k] + s->b[i] * y[k + 1] + s->ca[i] * m[k] + s->cb[i] * m[k + 1];
-        s->axis[i] = fmaxf(value, 0.0f) * s->hearing[i];
+        s->axis[i] = value > 0.0f ? value * s->hearing[i] : 0.0f;
     }
 }
 
