@@ -84,7 +84,7 @@ def save_card(path, name, kind, size, report, arguments):
                 "own frames, projected to 128 values")
         heard = "put into 30 s windows with other clips of other speakers"
         if arguments.augmented:
-            heard += ", clean, and again through telephones (mu-law, GSM), Opus, rooms and noise, 4 dB louder or softer"
+            heard += ", clean, and again through telephones (mu-law, GSM), Opus, rooms and noise, 4 dB louder or softer, up to an eighth faster or slower"
         heard += (".\n- **Unacted speech**: 417 pieces of meetings across a room (AMI), a telephone call, an interview and readings "
                   "(LibriSpeech,\n  LJ, others), 23 minutes, trained as neutral: nobody labelled them, and nearly all of such talk "
                   "is. Without them a real\n  telephone call came out full of feelings")

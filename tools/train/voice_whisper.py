@@ -23,7 +23,7 @@ import voice_report
 
 VOICE = 128
 HIDDEN = 96
-LAYERS = {"base": (1, 2, 3, 4, 5), "tiny.en": (0, 1, 2, 3, 4)}  # the last blocks of base know words, not voices
+LAYERS = {"base": (1, 2, 3, 4), "tiny.en": (0, 1, 2, 3, 4)}  # the last blocks of base know words, not voices
 
 
 class Head(nn.Module):
@@ -175,7 +175,7 @@ def main():
     p.add_argument("--cache", default="build/voice_features")
     p.add_argument("--augmented", type=int, default=0, help="passes over half of the clips each, with noise, rooms, telephones, codecs")
     p.add_argument("--held_out", help="folder for heads that leave speakers out")
-    p.add_argument("--epochs", type=int, default=12)
+    p.add_argument("--epochs", type=int, default=48)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
