@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from safetensors.numpy import load_file
 from sklearn.metrics import f1_score, recall_score
 
-from text_emotion import stored_context
+from text_emotion import AFTER, BEFORE, stored_context
 
 LABELS = ["sad", "happy", "angry", "neutral", "non-neutral"]
 EXPERTS = ["acoustic", "text", "context", "retrieval"]
@@ -161,15 +161,16 @@ def fit(kinds):
     return constants(raw.detach())
 
 
-def shorten_context(s, expert, length):
-    """The set as it would be if the context expert saw only `length` turns before the current one."""
+def shorten_context(s, expert, before, after):
+    """The set as it would be if the context expert saw only `before` turns before the current one and `after` after it."""
     rows, at, same, p, vectors = [], [], [], [], []
     for document in s.documents:
         turns, first = document["utterances"], len(p)
         for i, u in enumerate(turns):
             p.append([u["emotion"]["opinions"]["text"]["probabilities"][k] for k in LABELS])
             vectors.append(np.frombuffer(base64.b64decode(u["text_embedding"]["f32"]), np.float32))
-            seen = [i - k if 0 <= i - k and k <= length else -1 for k in range(5)]
+            seen = [i - k if k <= before else -1 for k in range(BEFORE + 1)] + [i + k if k <= after else -1 for k in range(1, AFTER + 1)]
+            seen = [t if 0 <= t < len(turns) else -1 for t in seen]
             at.append([first + t if t >= 0 else -1 for t in seen])
             same.append([float(t >= 0 and turns[t]["speaker"] == u["speaker"]) for t in seen])
             rows.append((document["id"], i))
@@ -198,9 +199,9 @@ def ablate(text, k, context):
     for s in text:
         print(f"{s.name}: gain of context over text {gain(s, k, words[:2], words[:1])}, of retrieval over both "
               f"{gain(s, k, words, words[:2])}")
-        for length in range(5):
-            row = scores(fuse(shorten_context(s, load_file(context), length), k), s)
-            print(f"  {length} turns before: " + " ".join(f"{x:5.1f}" for x in row))
+        for before, after in [(b, 0) for b in range(BEFORE + 1)] + [(BEFORE, a) for a in range(1, AFTER + 1)]:
+            row = scores(fuse(shorten_context(s, load_file(context), before, after), k), s)
+            print(f"  {before} turns before, {after} after: " + " ".join(f"{x:5.1f}" for x in row))
 
 
 def main():

@@ -185,8 +185,8 @@ static void removing_a_word_moves_the_probability_as_said(void **state)
     assert_int_equal(ut_static_embedding_open(vectors, &encoder, &err), UT_OK);
     const char *weights = ut_test_source("models/text/emotion-static.safetensors");
     assert_int_equal(ut_text_expert_open(weights, &expert, &err), UT_OK);
-    ut_conversation *with = say(encoder, expert, "en", "I am furious with him.");
-    ut_conversation *without = say(encoder, expert, "en", "I am with him.");
+    ut_conversation *with = say(encoder, expert, "en", "I am furious with you!");
+    ut_conversation *without = say(encoder, expert, "en", "I am with you!");
     const ut_emotion *e = &with->utterances[0].emotion;
     assert_int_equal(e->label, UT_ANGRY);
     const ut_cue *cue = cue_named(e, "furious");
@@ -198,7 +198,7 @@ static void removing_a_word_moves_the_probability_as_said(void **state)
     ut_conversation_destroy(with);
 
     /* Of a language that the expert never read, its words move nothing. */
-    ut_conversation *other = say(encoder, expert, "de", "I am furious with him.");
+    ut_conversation *other = say(encoder, expert, "de", "I am furious with you!");
     assert_int_equal(other->utterances[0].emotion.label, UT_NEUTRAL);
     assert_int_equal(other->utterances[0].emotion.cue_count, 0);
     ut_conversation_destroy(other);
