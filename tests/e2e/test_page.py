@@ -133,8 +133,11 @@ def it_plays_filters_corrects_and_exports(chromium, s):
     assert page.locator("li:nth-child(2)").get_by_role("button", name="happy", exact=True).get_attribute("aria-pressed") == "true"
     assert not (found := browser.violations(page)), found
     assert page.locator("#recording").is_visible() and page.get_by_role("button", name="Play").is_disabled()
+    drawn = "document.querySelector('.wave').firstChild.shadowRoot.querySelector('canvas').toDataURL()"
+    levels = page.evaluate(drawn)
     page.set_input_files("#recording", s["sample"])
     assert page.get_by_role("button", name="Play").is_enabled()
+    browser.until(page, f"{drawn} !== {json.dumps(levels)}")
     page.get_by_role("button", name="Forget").click()
     page.wait_for_selector("#start h1")
     window.watched.check()

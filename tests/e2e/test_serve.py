@@ -280,6 +280,7 @@ def test_labels_say_nothing_of_their_conversation_to_others():
             time.sleep(0.05)
         labels = [{"utterance": i, "emotion": "angry"} for i in range(3)]
         told = requests.post(f"{s.url}/jobs/{job}/labels", json={"labels": labels}, headers=ann)
+        is_fault(requests.get(f"{s.url}/jobs/{job}/labels", headers=bob), 404, "not_found")
         assert told.json() == {"labelled": 3}, told.text
         answer = post(s, files={"audio_file": open(other, "rb")}, headers=bob)
         examples = [x for u in answer.json()["conversation"]["utterances"] for x in u["emotion"]["evidence"]["examples"]]

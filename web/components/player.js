@@ -56,7 +56,11 @@ export function createPlayer(state, audio, box, peaks) {
     if (!audio.paused) requestAnimationFrame(step);
   }
   for (const event of ['play', 'seeked', 'timeupdate']) audio.addEventListener(event, () => { if (audio.paused || event === 'play') step(); });
-  pick.addEventListener('change', () => { if (pick.files.length) open(URL.createObjectURL(pick.files[0])); });
+  pick.addEventListener('change', () => {
+    if (!pick.files.length) return;
+    open(URL.createObjectURL(pick.files[0]));
+    state.tell('picked', pick.files[0]);
+  });
   state.on('seek', seek);
   state.on('time', t => {
     time.textContent = `${clock(t)} / ${clock(state.duration)}`;

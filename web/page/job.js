@@ -65,7 +65,9 @@ function resultView(job, data, labels, failed) {
   const correct = job.labels && ((utterance, emotion) => json(`jobs/${job.id}/labels`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ labels: [{ utterance, emotion }] }) }));
   const view = conversationView(data, { audio, correct, labels });
-  peaksOf(file).then(peaks => peaks && view.player.setPeaks(peaks)).catch(() => { /* the levels stay */ });
+  const outline = of => peaksOf(of).then(peaks => peaks && view.player.setPeaks(peaks)).catch(() => { /* the levels stay */ });
+  outline(file);
+  view.state.on('picked', outline);
   const gone = el('button', { type: 'button', on: async () => { await call(`jobs/${job.id}`, { method: 'DELETE' }).catch(() => {}); recordings.delete(job.id); location.hash = '#/'; } }, 'Forget');
   return el('div', {}, el('div', { class: 'title' }, el('div', {}, el('h1', { tabindex: -1 }, job.file || 'Recording'),
     el('p', { class: 'soft' }, [clock(data.source.duration), plural(data.speakers.length, 'speaker'), data.language ? 'language ' + data.language : 'voice only'].join(' \u00b7 '))),
