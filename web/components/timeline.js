@@ -3,7 +3,7 @@ import { clock, el, SHEET, svg } from './dom.js';
 import { emotionName, emotionOf, hatchings, LETTER } from './emotions.js';
 import { who } from './state.js';
 
-const LANE = 32, GAP = 4, NAMES = 100;
+const LANE = 32, GAP = 4, NAMES = 100, TICK = 40;
 
 export function createTimeline(state, wave) {
   const drawing = el('div', {}), cursor = el('div', { class: 'cursor' });
@@ -32,9 +32,10 @@ export function createTimeline(state, wave) {
     track.style.width = width + 'px';
     const root = svg('svg', { width, height: height + 20, viewBox: `0 0 ${width} ${height + 20}`, 'aria-hidden': 'true' }, hatchings());
     const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].find(s => s * scale >= 72) || 7200;
-    for (let t = 0; t < state.duration; t += step) root.append(
-      svg('line', { class: 'grid', x1: t * scale + 0.5, x2: t * scale + 0.5, y1: 0, y2: height + 4 }),
-      svg('text', { class: 'tick', x: t * scale + 3, y: height + 16 }, clock(t)));
+    for (let t = 0; t < state.duration; t += step) {
+      root.append(svg('line', { class: 'grid', x1: t * scale + 0.5, x2: t * scale + 0.5, y1: 0, y2: height + 4 }));
+      if (width - t * scale > TICK) root.append(svg('text', { class: 'tick', x: t * scale + 3, y: height + 16 }, clock(t)));
+    }
     state.lanes.forEach((s, i) => root.append(svg('rect', { class: 'lane', x: 0, y: i * LANE + GAP, width, height: LANE - 2 * GAP, rx: 4 })));
     marks = state.utterances.map(mark);
     root.append(...marks);
