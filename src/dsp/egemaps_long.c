@@ -117,9 +117,9 @@ static float parabola(const float *y, int k)
     return bend < 0.0f ? y[k] - 0.5f * slope * slope / bend : y[k];
 }
 
-/* Decibels of the harmonics 1, 2 ... of `hz` against the first: each is the peak nearest to where
- * it belongs (a parabola through it, but for the first), or what is there when there is no peak
- * within half the fundamental. Returns how many there are. */
+/* Decibels of the harmonics 1, 2 ... of `hz` against the first: each is the peak nearest to the bin
+ * where it belongs, of two the higher one (a parabola through it, but for the first), or what is
+ * there when there is no peak within half the fundamental. Returns how many there are. */
 static int measure_harmonics(const analyser *a, float hz, float *db)
 {
     const float *y = a->magnitude;
@@ -130,10 +130,12 @@ static int measure_harmonics(const analyser *a, float hz, float *db)
         if (at >= BINS - 1)
             break;
         int low = (int)ceil(at - reach), high = (int)floor(at + reach), best = -1;
+        int centre = (int)lrint(at);
         for (int k = low > 1 ? low : 1; k <= high && k + 1 < BINS; k++)
-            if (y[k] > y[k - 1] && y[k] > y[k + 1] && (best < 0 || fabs(k - at) < fabs(best - at)))
+            if (y[k] > y[k - 1] && y[k] > y[k + 1] &&
+                (best < 0 || abs(k - centre) <= abs(best - centre)))
                 best = k;
-        float height = best < 0 ? y[lrint(at)] : count ? parabola(y, best) : y[best];
+        float height = best < 0 ? y[centre] : count ? parabola(y, best) : y[best];
         if (count == 0)
             first = fmaxf(height, 1e-12f);
         db[count] = 20.0f * log10f(fmaxf(height, 1e-12f) / first);
