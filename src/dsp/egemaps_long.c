@@ -111,16 +111,23 @@ static float harmonicity(analyser *a, float hz)
     return r[0] > 0.0f ? 10.0f * log10f(periodic / rest) : 0.0f;
 }
 
-static float parabola(const float *y, int k)
+typedef struct harmonic {
+    float bin, db; /* where it was found, and how high against the first */
+} harmonic;
+
+/* The top of the parabola through a peak. */
+static float parabola(const float *y, int k, float *bin)
 {
     float bend = y[k - 1] - 2.0f * y[k] + y[k + 1], slope = 0.5f * (y[k - 1] - y[k + 1]);
-    return bend < 0.0f ? y[k] - 0.5f * slope * slope / bend : y[k];
+    float shift = bend < 0.0f ? slope / bend : 0.0f;
+    *bin = (float)k + shift;
+    return y[k] - 0.5f * slope * shift;
 }
 
-/* Decibels of the harmonics 1, 2 ... of `hz` against the first: each is the peak nearest to the bin
- * where it belongs, of two the higher one (a parabola through it, but for the first), or what is
- * there when there is no peak within half the fundamental. Returns how many there are. */
-static int measure_harmonics(const analyser *a, float hz, float *db)
+/* Harmonics 1, 2 ... of `hz`: each is the peak nearest to the bin where it belongs, of two the
+ * higher one (a parabola through it, but for the first), or what is there when there is no peak
+ * within half the fundamental. Returns how many there are. */
+static int measure_harmonics(const analyser *a, float hz, harmonic *harmonics)
 {
     const float *y = a->magnitude;
     float first = 0.0f;
@@ -135,28 +142,34 @@ static int measure_harmonics(const analyser *a, float hz, float *db)
             if (y[k] > y[k - 1] && y[k] > y[k + 1] &&
                 (best < 0 || abs(k - centre) <= abs(best - centre)))
                 best = k;
-        float height = best < 0 ? y[centre] : count ? parabola(y, best) : y[best];
-        if (count == 0)
+        harmonic *h = &harmonics[count];
+        h->bin = (float)at;
+        float height = best < 0 ? y[centre] : parabola(y, best, &h->bin);
+        if (count == 0) {
+            height = best < 0 ? height : y[best];
             first = fmaxf(height, 1e-12f);
-        db[count] = 20.0f * log10f(fmaxf(height, 1e-12f) / first);
+        }
+        h->db = 20.0f * log10f(fmaxf(height, 1e-12f) / first);
     }
     return count;
 }
 
 /* The highest harmonic within 20 % of the formant; 0 dB if there is none. */
-static float formant_amplitude(const float *db, int count, float hz, float formant)
+static float formant_amplitude(const harmonic *harmonics, int count, float formant)
 {
-    int low = (int)ceilf(0.8f * formant / hz), high = (int)floorf(1.2f * formant / hz);
+    float low = 0.8f * formant / (float)BIN_HZ, high = 1.2f * formant / (float)BIN_HZ;
     float top = -INFINITY;
-    for (int h = low > 1 ? low : 1; h <= high && h <= count; h++)
-        top = fmaxf(top, db[h - 1]);
+    for (int h = 0; h < count; h++)
+        if (harmonics[h].bin >= low && harmonics[h].bin <= high)
+            top = fmaxf(top, harmonics[h].db);
     return isinf(top) ? 0.0f : top;
 }
 
 /* openSMILE counts harmonics from 0, so that its H1 and H2 are the second and third. */
 static void measure_voice(analyser *a, size_t f, ut_gemaps_contours *c)
 {
-    float db[HARMONICS], hz = c->hz[f];
+    harmonic h[HARMONICS];
+    float hz = c->hz[f];
     float *rows = c->long_rows;
     size_t n = c->frames;
 #define ROW(descriptor) rows[(size_t)((descriptor)-SHORT_DESCRIPTORS) * n + f]
@@ -167,14 +180,14 @@ static void measure_voice(analyser *a, size_t f, ut_gemaps_contours *c)
     transform(a, f);
     ROW(F0) = 12.0f * log2f(hz / 27.5f);
     ROW(HNR) = harmonicity(a, hz);
-    int count = measure_harmonics(a, hz, db);
-    ROW(H1_H2) = count > 2 ? db[1] - db[2] : 0.0f;
+    int count = measure_harmonics(a, hz, h);
+    ROW(H1_H2) = count > 2 ? h[1].db - h[2].db : 0.0f;
     for (int i = 0; i < UT_GEMAPS_FORMANTS; i++) {
         float formant = ROW(FORMANT_1 + 3 * i);
         if (formant > 0.0f)
-            ROW(FORMANT_1 + 3 * i + 2) = formant_amplitude(db, count, hz, formant);
+            ROW(FORMANT_1 + 3 * i + 2) = formant_amplitude(h, count, formant);
     }
-    ROW(H1_A3) = count > 1 ? db[1] - ROW(FORMANT_1 + 8) : 0.0f;
+    ROW(H1_A3) = count > 1 ? h[1].db - ROW(FORMANT_1 + 8) : 0.0f;
 }
 
 static void measure_formants(analyser *a, size_t f, ut_gemaps_contours *c)
