@@ -93,6 +93,11 @@ static void transform(analyser *a, size_t frame)
     take_magnitude(a, 1, a->power);
 }
 
+static bool is_peak(const float *y, int k)
+{
+    return y[k] > y[k - 1] && y[k] > y[k + 1];
+}
+
 /* Power at the peak of the autocorrelation nearest to the period, against the rest. */
 static float harmonicity(analyser *a, float hz)
 {
@@ -102,11 +107,17 @@ static float harmonicity(analyser *a, float hz)
     }
     ut_fft_inverse(a->fft, a->re, a->im, a->correlation, a->scratch);
     const float *r = a->correlation;
-    int lag = (int)lrintf((float)UT_EGEMAPS_RATE / hz);
-    while (lag + 1 < POINTS / 2 && r[lag + 1] > r[lag])
-        lag++;
-    while (lag > 1 && r[lag - 1] > r[lag])
-        lag--;
+    int centre = (int)lrintf((float)UT_EGEMAPS_RATE / hz), lag = centre;
+    for (int step = 0; step < centre && centre + step + 1 < POINTS / 2; step++) {
+        if (is_peak(r, centre + step)) {
+            lag = centre + step;
+            break;
+        }
+        if (is_peak(r, centre - step)) {
+            lag = centre - step;
+            break;
+        }
+    }
     float periodic = fmaxf(r[lag], 1e-9f * r[0]), rest = fmaxf(r[0] - r[lag], 1e-9f * r[0]);
     return r[0] > 0.0f ? 10.0f * log10f(periodic / rest) : 0.0f;
 }
@@ -139,8 +150,7 @@ static int measure_harmonics(const analyser *a, float hz, harmonic *harmonics)
         int low = (int)ceil(at - reach), high = (int)floor(at + reach), best = -1;
         int centre = (int)lrint(at);
         for (int k = low > 1 ? low : 1; k <= high && k + 1 < BINS; k++)
-            if (y[k] > y[k - 1] && y[k] > y[k + 1] &&
-                (best < 0 || abs(k - centre) <= abs(best - centre)))
+            if (is_peak(y, k) && (best < 0 || abs(k - centre) <= abs(best - centre)))
                 best = k;
         harmonic *h = &harmonics[count];
         h->bin = (float)at;
