@@ -8,6 +8,7 @@
 #include "dsp/egemaps_internal.h"
 
 static const size_t LONGEST = (size_t)600 * UT_EGEMAPS_RATE;
+static const float LOUDEST = 1e9f; /* powers of more might not fit */
 
 static const char *const DESCRIPTORS[UT_EGEMAPS_DESCRIPTORS] = {
     "Loudness_sma3",
@@ -58,9 +59,10 @@ static ut_status check(const float *pcm, size_t n, ut_error *err)
                        "an utterance of %.0f s is longer than 600 s; cut it",
                        (double)n / UT_EGEMAPS_RATE);
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(pcm[i]))
+        if (!(fabsf(pcm[i]) <= LOUDEST))
             return ut_fail(err, UT_ERR_FORMAT, "egemaps",
-                           "sample %zu is no number; decode the recording again", i);
+                           "sample %zu is %g, and sound is -1 .. 1; decode the recording again", i,
+                           (double)pcm[i]);
     return UT_OK;
 }
 

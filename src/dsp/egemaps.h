@@ -28,8 +28,8 @@
  * Values are the caller's. Pure and thread-safe. Work and memory (about 200 bytes each 10 ms) grow
  * with the utterance, which the caller cuts; at most ten minutes.
  *
- * Errors, with nothing written: UT_ERR_FORMAT for a sample that is no number or less than 60 ms,
- * UT_ERR_LIMIT, UT_ERR_MEMORY. */
+ * Errors, with nothing written: UT_ERR_FORMAT for a sample that is no number (or above 1e9) and for
+ * less than 60 ms, UT_ERR_LIMIT, UT_ERR_MEMORY. */
 #ifndef UT_DSP_EGEMAPS_H
 #define UT_DSP_EGEMAPS_H
 
