@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "dsp/egemaps.h"
 #include "dsp/features.h"
+#include "dsp/functionals.h"
 #include "dsp/mfcc.h"
+#include "dsp/pitch.h"
 #include "dsp/spectral.h"
 
 enum { RATE = UT_FEATURE_SET_RATE };
@@ -199,6 +201,95 @@ static ut_status spectral_frames(ut_feature_set *set, const float *pcm, size_t n
     return UT_OK;
 }
 
+/* --------------------------------------------------------------------------- pitch */
+
+static const char *const pitch_names[] = {"pitch_mean_hz", "pitch_median_hz", "pitch_std_hz",
+                                          "pitch_min_hz",  "pitch_max_hz",    "voiced_share"};
+enum { PITCH = sizeof pitch_names / sizeof *pitch_names };
+
+static size_t pitch_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return PITCH;
+}
+
+static void pitch_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", pitch_names[index]);
+}
+
+static size_t pitch_frame_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return 2;
+}
+
+static void pitch_frame_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, index ? "pitch_strength" : "pitch_hz");
+}
+
+/* Frames are told by their middle 10 ms. */
+static ut_feature_grid pitch_grid(const ut_feature_set *set, size_t n)
+{
+    (void)set;
+    ut_pitch_options o = ut_pitch_defaults(RATE);
+    size_t count = ut_pitch_frames(&o, n);
+    return (ut_feature_grid){count, count ? ut_pitch_time(&o, n, 0) - o.hop / 2 : 0.0, o.hop,
+                             o.hop};
+}
+
+static ut_status pitch_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                              ut_error *err)
+{
+    (void)set;
+    ut_pitch_options o = ut_pitch_defaults(RATE);
+    size_t count = ut_pitch_frames(&o, n);
+    ut_pitch_frame *frames = calloc(count + 1, sizeof *frames);
+    if (!frames)
+        return ut_fail_memory(err, "features");
+    ut_status status = ut_pitch_track(&o, pcm, n, frames, err);
+    for (size_t f = 0; status == UT_OK && f < count; f++) {
+        bool voiced = frames[f].hz > 0.0f;
+        rows[2 * f] = voiced ? frames[f].hz : NAN;
+        rows[2 * f + 1] = voiced ? frames[f].strength : NAN;
+    }
+    free(frames);
+    return status;
+}
+
+/* Median and deviation as Praat has them: halfway between two values, of a sample. */
+static ut_status pitch_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                               ut_error *err)
+{
+    size_t count = pitch_grid(set, n).count, voiced = 0;
+    float *rows = calloc(2 * count + 1, sizeof *rows);
+    if (!rows)
+        return ut_fail_memory(err, "features");
+    ut_status status = pitch_frames(set, pcm, n, rows, err);
+    for (size_t f = 0; f < count; f++)
+        if (!isnan(rows[2 * f]))
+            rows[voiced++] = rows[2 * f];
+    for (size_t i = 0; i < PITCH; i++)
+        values[i] = NAN;
+    if (status == UT_OK && count)
+        values[5] = (float)voiced / (float)count;
+    if (status == UT_OK && voiced) {
+        ut_moments m = ut_moments_of(rows, voiced);
+        ut_sort(rows, voiced);
+        values[0] = (float)m.mean;
+        values[1] = (float)ut_quantile(rows, voiced, 0.5);
+        if (voiced > 1)
+            values[2] = (float)(m.deviation * sqrt((double)voiced / (double)(voiced - 1)));
+        values[3] = rows[0];
+        values[4] = rows[voiced - 1];
+    }
+    free(rows);
+    return status;
+}
+
 /* ----------------------------------------------- what conversation.json has of an utterance */
 
 static size_t voice_columns(const ut_feature_set *set)
@@ -228,6 +319,8 @@ static const kind kinds[] = {
      egemaps_frames},
     {"voice", "pitch, loudness, voice quality, rhythm, pauses, spectrum: as in conversation.json",
      NULL, voice_columns, voice_column, voice_summary, NULL, NULL, NULL, NULL},
+    {"pitch", "Praat's pitch by autocorrelation, 75 to 600 Hz", NULL, pitch_columns, pitch_column,
+     pitch_summary, pitch_frame_columns, pitch_frame_column, pitch_grid, pitch_frames},
     {"mfcc-htk", "c1-c12, c0 and their first and second differences, as HTK and openSMILE",
      open_htk, NULL, NULL, NULL, mfcc_columns, mfcc_column, mfcc_grid, mfcc_frames},
     {"mfcc-kaldi", "log energy and c1-c12, as Kaldi", open_kaldi, NULL, NULL, NULL, mfcc_columns,

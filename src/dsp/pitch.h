@@ -1,7 +1,6 @@
 /* Pitch by autocorrelation with a path finder: P. Boersma, "Accurate short-term analysis of the
  * fundamental frequency and the harmonics-to-noise ratio of a sampled sound" (1993), with Praat's
- * standard settings. Peaks are interpolated by a parabola
- * where Praat uses a windowed sine.
+ * standard settings and Praat's frames (docs/features.md says how far the two agree).
  *
  * Pure functions; the level of the signal does not matter. */
 #ifndef UT_DSP_PITCH_H
@@ -12,15 +11,15 @@
 #include "undertone_status.h"
 
 typedef struct ut_pitch_options {
-    int rate;       /* hertz, 8000 to 48000 */
-    float floor_hz; /* the window is three periods of it */
-    float ceiling_hz;
-    float hop;               /* seconds */
-    float silence_threshold; /* of the greatest amplitude */
-    float voicing_threshold; /* of the autocorrelation */
-    float octave_cost;       /* per octave below the ceiling */
-    float octave_jump_cost;  /* per octave between frames 10 ms apart */
-    float voiced_unvoiced_cost;
+    int rate;        /* hertz, 8000 to 48000 */
+    double floor_hz; /* the window is three periods of it */
+    double ceiling_hz;
+    double hop;               /* seconds */
+    double silence_threshold; /* of the greatest amplitude */
+    double voicing_threshold; /* of the autocorrelation */
+    double octave_cost;       /* per octave below the ceiling */
+    double octave_jump_cost;  /* per octave between frames 10 ms apart */
+    double voiced_unvoiced_cost;
 } ut_pitch_options;
 
 /* Praat's standard settings at 75 to 600 Hz and 10 ms. */
@@ -31,10 +30,10 @@ typedef struct ut_pitch_frame {
     float strength; /* autocorrelation at the period, 0..1; 0 where unvoiced */
 } ut_pitch_frame;
 
-/* Frames of n samples, 0 if n is shorter than a window; frame i is about sample
- * ut_pitch_centre(options, i). */
+/* Frames of n samples, 0 if n is shorter than a window. They stand in the middle of the signal:
+ * frame i is about second ut_pitch_time(). */
 size_t ut_pitch_frames(const ut_pitch_options *options, size_t n);
-size_t ut_pitch_centre(const ut_pitch_options *options, size_t frame);
+double ut_pitch_time(const ut_pitch_options *options, size_t n, size_t frame);
 
 /* frames[ut_pitch_frames()]. Allocates about 150 bytes a frame while it runs. */
 UT_MUST_CHECK ut_status ut_pitch_track(const ut_pitch_options *options, const float *pcm, size_t n,

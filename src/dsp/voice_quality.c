@@ -61,15 +61,20 @@ static void add_pair(double *sum, int *count, float before, float now, float mos
     ++*count;
 }
 
+static size_t centre(const ut_pitch_options *o, size_t n, size_t frame)
+{
+    return (size_t)(ut_pitch_time(o, n, frame) * o->rate);
+}
+
 /* Period after period through samples begin .. end of one voiced stretch. */
 static void follow(const ut_pitch_options *o, const float *pcm, size_t n,
                    const ut_pitch_frame *pitch, size_t first, size_t last, sums *s)
 {
-    size_t hop = ut_pitch_centre(o, 1) - ut_pitch_centre(o, 0);
-    size_t at = ut_pitch_centre(o, first), end = ut_pitch_centre(o, last);
+    size_t hop = (size_t)(o->hop * o->rate), begin = centre(o, n, first);
+    size_t at = begin, end = centre(o, n, last);
     float length = 0.0f, height = 0.0f;
     while (at <= end && at < n) {
-        size_t frame = first + (at - ut_pitch_centre(o, first) + hop / 2) / hop;
+        size_t frame = first + (at - begin + hop / 2) / hop;
         frame = frame > last ? last : frame;
         float lag = best_lag(pcm + at, n - at, (float)o->rate / pitch[frame].hz);
         if (lag == 0.0f) {
