@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 static const float PEAK_SHARE = 0.10f; /* of the contour's range */
-/* A higher peak takes the place of the last one when it is higher by this share of the threshold:
- * with 0 the four slopes are within 1 % of openSMILE's for 77-88 % of 75 clips, with 0.3 for 88-95
- * %.
- */
-static const float PEAK_STEP = 0.3f;
+/* A higher peak takes the place of the last one when it is higher by this share of it; found, like
+ * the margin, by giving openSMILE contours of its own: the slopes of loudness are within 1 % for 99
+ * of 100 recordings. */
+static const float PEAK_STEP = 0.05f;
+static const size_t MARGIN = 2; /* values at both ends that are no turns */
 
 ut_moments ut_moments_of(const float *x, size_t n)
 {
@@ -102,16 +102,16 @@ ut_slopes ut_slopes_of(const float *x, size_t n, double hop)
     size_t before = 0, last = 0; /* turns; contour's begin counts as one */
     int kind = 0;
     for (size_t i = 1; i < n; i++) {
-        int turn = i + 1 < n ? turn_at(x, i) : 0;
+        int turn = i >= MARGIN && i + MARGIN < n ? turn_at(x, i) : 0;
         if (i + 1 < n && turn == 0)
             continue;
         float gain = (x[i] - x[last]) * (float)turn;
         if (i + 1 < n && turn == kind) {
-            if (gain > (turn > 0 ? PEAK_STEP * threshold : 0.0f))
+            if (gain > (turn > 0 ? PEAK_STEP * x[last] : 0.0f))
                 last = i;
             continue;
         }
-        if (i + 1 < n && gain < threshold)
+        if (i + 1 < n && (kind ? gain : fabsf(gain)) < threshold)
             continue;
         if (kind != 0) {
             double slope = ((double)x[last] - x[before]) / ((double)(last - before) * hop);
