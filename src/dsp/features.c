@@ -263,7 +263,7 @@ static void measure_pitch(work *w, float *values)
         w->sorted[count++] = p->hz;
         /* Frames of 25 ms begin at their number times the hop; those of pitch are about a centre.
          */
-        double begin = ut_pitch_time(&w->options, w->n, f) * RATE - FRAME / 2;
+        double begin = ut_pitch_time(&w->options, w->n, f) * RATE - FRAME / 2.0;
         size_t frame = (size_t)(fmax(begin, 0.0) / HOP + 0.5);
         if (frame < w->frames)
             w->voiced[frame] = 1;
