@@ -132,7 +132,7 @@ static ut_status load_data(training *t, ut_error *err)
 
 static ut_status measure_data(training *t, ut_error *err)
 {
-    size_t common = 0;
+    ut_common common;
     size_t named = 0;
     for (int i = 0; i < SETS; i++) {
         t->clips[i] = calloc(t->sets[i]->count + 1, sizeof *t->clips[i]);
@@ -143,10 +143,14 @@ static ut_status measure_data(training *t, ut_error *err)
     }
     UT_TRY(ut_clips_compare(t->sets[TRAIN], t->clips[TRAIN], t->sets[VALIDATION],
                             t->clips[VALIDATION], &common, err));
-    if (common)
+    if (common.speakers)
+        say(t, true, "%zu speaker%s in both sets: the scores will be better than new speakers' are",
+            common.speakers, common.speakers == 1 ? " is" : "s are");
+    if (t->reads && 2 * common.texts > common.of)
         say(t, true,
-            "%zu speakers are in both sets: the scores will be better than new speakers' are",
-            common);
+            "%zu of the %zu different texts of the validation set are in the training set, too: "
+            "the words' scores will be better than new texts' are",
+            common.texts, common.of);
     for (size_t i = 0; i < t->sets[TRAIN]->count; i++)
         named += t->sets[TRAIN]->samples[i].speaker != NULL;
     if (t->hears && !named)
@@ -249,7 +253,7 @@ static ut_status make_fingerprint(training *t, ut_error *err)
 {
     ut_buf text;
     ut_buf_init(&text, 0);
-    ut_buf_addf(&text, "train 1\nseed %d epochs %d init %s modalities %u %s\n", t->s->seed,
+    ut_buf_addf(&text, "train 2\nseed %d epochs %d init %s modalities %u %s\n", t->s->seed,
                 t->s->epochs, t->s->init, t->s->options.modalities, ut_kernels_get()->name);
     for (size_t i = 0; i < t->hearing.layer_count; i++)
         ut_buf_addf(&text, "layer %d\n", t->hearing.layers[i]);

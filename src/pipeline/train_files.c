@@ -9,6 +9,18 @@
 #include "report/curves.h"
 #include "train/weighting.h"
 
+static const char card_ending[] = ".md";
+
+/* models/emotion.pt -> models/emotion<ending> (free()) */
+static char *beside(const char *path, const char *ending)
+{
+    size_t stem = strlen(path) - strlen(ut_path_ending(path));
+    char *name = malloc(stem + strlen(ending) + 1);
+    if (name)
+        snprintf(name, stem + strlen(ending) + 1, "%.*s%s", (int)stem, path, ending);
+    return name;
+}
+
 ut_status ut_train_cache_folder(char **folder, ut_error *err)
 {
     const char *base = getenv("XDG_CACHE_HOME");
@@ -18,7 +30,12 @@ ut_status ut_train_cache_folder(char **folder, ut_error *err)
         snprintf(path, sizeof path, "%s/undertone/features", base);
     else
         snprintf(path, sizeof path, "%s/.cache/undertone/features", home ? home : "");
-    UT_TRY(ut_file_make_dirs(path, err));
+    ut_status status = ut_file_make_dirs(path, err);
+    if (status != UT_OK) {
+        const ut_error why = *err;
+        return ut_fail(err, status, "train", "%s; --no_cache keeps no features", why.message);
+    }
+    ut_file_sweep(path, "");
     *folder = strdup(path);
     return *folder ? UT_OK : ut_fail_memory(err, "train");
 }
@@ -28,11 +45,21 @@ ut_status ut_train_check_output(const char *path, ut_error *err)
     if (ut_file_is_dir(path))
         return ut_fail(err, UT_ERR_USAGE, "train",
                        "%s is a folder; model_output_path is the file to write", path);
+    if (strcmp(ut_path_ending(path), card_ending) == 0)
+        return ut_fail(err, UT_ERR_USAGE, "train",
+                       "%s is where the model's card goes; give the model another ending, as .pt",
+                       path);
     char *folder = strndup(path, (size_t)(ut_path_base(path) - path));
-    if (!folder)
-        return ut_fail_memory(err, "train");
-    ut_status status = *folder ? ut_file_make_dirs(folder, err) : UT_OK;
+    char *stem = beside(ut_path_base(path), ".");
+    ut_status status = UT_OK;
+    if (!folder || !stem)
+        status = ut_fail_memory(err, "train");
+    else if (*folder)
+        status = ut_file_make_dirs(folder, err);
+    if (status == UT_OK) /* what a training that was killed left of its files */
+        ut_file_sweep(*folder ? folder : ".", stem);
     free(folder);
+    free(stem);
     char *temporary = NULL;
     if (status == UT_OK)
         status = ut_file_begin(path, &temporary, err);
@@ -128,6 +155,26 @@ static void head_line(ut_buf *out, const char *what, const ut_encoder_id *encode
                 encoder->name, encoder->sha256, h->best + 1, h->count);
 }
 
+/* The command that makes the same model: every setting that the weights depend on. */
+static void recipe(ut_buf *out, const ut_settings *s)
+{
+    static const char *const names[] = {
+        "train_data_path", "val_data_path", "model_output_path", "label_map",  "init",
+        "epochs",          "seed",          "asr_model",         "text_model", "modalities",
+        "models_dir"};
+    ut_buf_adds(out, "`undertone train");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const ut_setting_row *row = ut_settings_find(names[i], strlen(names[i]));
+        char room[32];
+        if (!s->origins[row - ut_setting_rows] && strcmp(names[i], "seed") != 0)
+            continue; /* as it is without being told */
+        const char *value = ut_settings_value(s, row, room);
+        const char *quote = value[strcspn(value, " \t'$;&|<>()*?~#\\")] ? "'" : "";
+        ut_buf_addf(out, " --%s %s%s%s", names[i], quote, value, quote);
+    }
+    ut_buf_adds(out, "`");
+}
+
 static void make_card(ut_buf *out, const ut_train_outcome *o, const char *figure)
 {
     const ut_settings *s = o->settings;
@@ -145,12 +192,10 @@ static void make_card(ut_buf *out, const ut_train_outcome *o, const char *figure
     data_line(out, o->validation);
     ut_buf_adds(out, ".\n- **Licence**: ");
     licence_line(out, o);
-    ut_buf_addf(out,
-                ".\n- **Recipe**: `undertone train --train_data_path %s --val_data_path %s "
-                "--model_output_path %s --seed %d`%s.\n\n## Scores\n\nOn the set that it was "
-                "chosen by; on others expect a little less.\n\n",
-                s->train_data_path, s->val_data_path, s->model_output_path, s->seed,
-                strcmp(s->init, "bundled") == 0 ? " and `--init bundled`" : "");
+    ut_buf_adds(out, ".\n- **Recipe**: ");
+    recipe(out, s);
+    ut_buf_adds(out, ".\n\n## Scores\n\nOn the set that it was chosen by; on others expect a "
+                     "little less.\n\n");
     ut_buf scores;
     ut_buf_init(&scores, 0);
     score_lines(&scores, o);
@@ -165,16 +210,6 @@ static void make_card(ut_buf *out, const ut_train_outcome *o, const char *figure
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
-
-/* models/emotion.pt -> models/emotion<ending> (free()) */
-static char *beside(const char *path, const char *ending)
-{
-    size_t stem = strlen(path) - strlen(ut_path_ending(path));
-    char *name = malloc(stem + strlen(ending) + 1);
-    if (name)
-        snprintf(name, stem + strlen(ending) + 1, "%.*s%s", (int)stem, path, ending);
-    return name;
-}
 
 static ut_status write_beside(const ut_train_outcome *o, const char *ending, const ut_buf *data,
                               ut_error *err)
@@ -225,7 +260,7 @@ static ut_status write_card(const ut_train_outcome *o, ut_error *err)
     ut_buf card;
     ut_buf_init(&card, 0);
     make_card(&card, o, figure ? figure : "");
-    ut_status status = write_beside(o, ".md", &card, err);
+    ut_status status = write_beside(o, card_ending, &card, err);
     ut_buf_free(&card);
     free(figure);
     return status;

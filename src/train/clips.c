@@ -199,38 +199,42 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names of a set, sorted, without doubles; their number. */
-static size_t speakers_of(const ut_dataset *d, const char **names)
+/* The speakers or the texts of a set, sorted, without doubles; their number. */
+static size_t list_strings(const ut_dataset *d, bool texts, const char **strings)
 {
     size_t n = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < d->count; i++)
-        if (d->samples[i].speaker)
-            names[n++] = d->samples[i].speaker;
-    qsort(names, n, sizeof *names, by_text);
+    for (size_t i = 0; i < d->count; i++) {
+        const ut_sample *s = &d->samples[i];
+        const char *string = texts ? s->text : s->speaker;
+        if (string)
+            strings[n++] = string;
+    }
+    qsort(strings, n, sizeof *strings, by_text);
     for (size_t i = 0; i < n; i++)
-        if (!kept || strcmp(names[kept - 1], names[i]) != 0)
-            names[kept++] = names[i];
+        if (!kept || strcmp(strings[kept - 1], strings[i]) != 0)
+            strings[kept++] = strings[i];
     return kept;
 }
 
-static ut_status count_speakers(const ut_dataset *a, const ut_dataset *b, size_t *common,
-                                ut_error *err)
+/* *common of the *all different ones of b are in a. */
+static ut_status count_common(const ut_dataset *a, const ut_dataset *b, bool texts, size_t *common,
+                              size_t *all, ut_error *err)
 {
-    const char **names = calloc(a->count + b->count + 2, sizeof *names);
+    const char **strings = calloc(a->count + b->count + 2, sizeof *strings);
     *common = 0;
-    if (!names)
+    if (!strings)
         return ut_fail_memory(err, "clips");
-    size_t n = speakers_of(a, names);
-    size_t m = speakers_of(b, names + n);
-    for (size_t i = 0; i < m; i++)
-        *common += bsearch(&names[n + i], names, n, sizeof *names, by_text) != NULL;
-    free(names);
+    size_t n = list_strings(a, texts, strings);
+    *all = list_strings(b, texts, strings + n);
+    for (size_t i = 0; i < *all; i++)
+        *common += bsearch(&strings[n + i], strings, n, sizeof *strings, by_text) != NULL;
+    free(strings);
     return UT_OK;
 }
 
 ut_status ut_clips_compare(const ut_dataset *train, const ut_clip *train_clips,
-                           const ut_dataset *other, const ut_clip *other_clips, size_t *speakers,
+                           const ut_dataset *other, const ut_clip *other_clips, ut_common *common,
                            ut_error *err)
 {
     side *sides = calloc(train->count + 1, sizeof *sides);
@@ -271,5 +275,8 @@ ut_status ut_clips_compare(const ut_dataset *train, const ut_clip *train_clips,
                          "nothing about it; remove one of them",
                          same->sample->path, mine->place);
     free(sides);
-    return status == UT_OK ? count_speakers(train, other, speakers, err) : status;
+    UT_TRY(status);
+    size_t ignored;
+    UT_TRY(count_common(train, other, false, &common->speakers, &ignored, err));
+    return count_common(train, other, true, &common->texts, &common->of, err);
 }

@@ -25,10 +25,16 @@ typedef struct ut_clip {
 UT_MUST_CHECK ut_status ut_clips_measure(const ut_dataset *dataset, int jobs,
                                          atomic_bool *cancelled, ut_clip *clips, ut_error *err);
 
+/* What two sets have in common. */
+typedef struct ut_common {
+    size_t speakers;
+    size_t texts, of; /* different texts of the other set: those in the first too, and all */
+} ut_common;
+
 /* The same recordings in two sets: UT_ERR_FORMAT naming one (by contents, so under any name; parts
- * of one recording that do not overlap count as different). *speakers: speakers who are in both. */
+ * of one recording that do not overlap count as different). */
 UT_MUST_CHECK ut_status ut_clips_compare(const ut_dataset *train, const ut_clip *train_clips,
                                          const ut_dataset *other, const ut_clip *other_clips,
-                                         size_t *speakers, ut_error *err);
+                                         ut_common *common, ut_error *err);
 
 #endif

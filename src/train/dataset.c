@@ -101,11 +101,31 @@ static void note_unknown(ut_dataset *d, const char *name)
         snprintf(d->unknown + used, sizeof d->unknown - used, "%s%s", used ? ", " : "", quoted);
 }
 
+/* Whether a list between "; " has the whole item: "CC BY" is not "CC BY-NC". */
+static bool is_listed(const char *list, const char *item)
+{
+    const size_t n = strlen(item);
+    for (const char *at = list; (at = strstr(at, item)); at++)
+        if ((at == list || (at - list >= 2 && memcmp(at - 2, "; ", 2) == 0)) &&
+            (!at[n] || strncmp(at + n, "; ", 2) == 0))
+            return true;
+    return false;
+}
+
 static void note_licence(ut_dataset *d, const char *licence)
 {
-    size_t used = strlen(d->licences);
-    if (licence && !strstr(d->licences, licence) && used + strlen(licence) + 3 < sizeof d->licences)
-        snprintf(d->licences + used, sizeof d->licences - used, "%s%s", used ? "; " : "", licence);
+    static const char more[] = "others that the manifests name";
+    char line[256];
+    const size_t used = strlen(d->licences);
+    const size_t room = sizeof d->licences - sizeof "; " - sizeof more;
+    if (!licence)
+        return;
+    snprintf(line, sizeof line, "%s", licence);
+    ut_tidy(line);
+    if (is_listed(d->licences, line) || used > room)
+        return;
+    snprintf(d->licences + used, sizeof d->licences - used, "%s%s", used ? "; " : "",
+             used + strlen(line) + 2 > room ? more : line);
 }
 
 static ut_status wrong(const reading *r, const char *place, const char *what)
@@ -209,10 +229,13 @@ static ut_status add_object(reading *r, const json_t *object, const char *file, 
     for (size_t c = 0; c < COLUMNS; c++) {
         const json_t *value = json_object_get(object, columns[c].name);
         const char *text = json_string_value(value);
-        if (json_is_number(value)) {
-            snprintf(numbers[c], sizeof numbers[c], "%.9g", json_number_value(value));
+        if (json_is_integer(value))
+            snprintf(numbers[c], sizeof numbers[c], "%" JSON_INTEGER_FORMAT,
+                     json_integer_value(value));
+        else if (json_is_real(value))
+            snprintf(numbers[c], sizeof numbers[c], "%.9g", json_real_value(value));
+        if (json_is_number(value))
             text = numbers[c];
-        }
         if (text && *text && !*member(&given, c))
             *member(&given, c) = text;
     }
@@ -309,6 +332,10 @@ ut_status ut_dataset_parse(ut_dataset *d, const char *text, size_t length, const
         return ut_fail_memory(err, "dataset");
     if (!ut_is_utf8(text))
         return ut_fail(err, UT_ERR_FORMAT, "dataset", "%s is not UTF-8; save it as that", name);
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) { /* as some editors begin it */
+        text += 3;
+        length -= 3;
+    }
     return has_ending(name, lines)  ? parse_lines(&r, text, length)
            : has_ending(name, json) ? parse_json(&r, text, length)
                                     : parse_table(&r, text, length);
@@ -321,6 +348,11 @@ static ut_status load_manifest(ut_dataset *d, const char *path, const ut_label_m
 {
     char *text;
     size_t length;
+    if (ut_audio_is_name(path))
+        return ut_fail(err, UT_ERR_FORMAT, "dataset",
+                       "%s is a recording; name a manifest (CSV or JSON with file and emotion), or "
+                       "a folder",
+                       path);
     UT_TRY(ut_file_read(path, UT_LIMIT_JSON_BYTES, &text, &length, err));
     ut_status status = ut_dataset_parse(d, text, length, path, map, err);
     free(text);

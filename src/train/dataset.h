@@ -40,7 +40,7 @@ typedef struct ut_dataset {
     size_t skipped;    /* rows that the label map leaves out */
     char unknown[320]; /* labels that nobody knows, as they are read: "x" (12), "y" (3) */
     size_t unknown_count;
-    char licences[1024]; /* of the rows that name one, each once, between "; " */
+    char licences[1024]; /* of the rows that name one, a line; each once, between "; " */
 } ut_dataset;
 
 UT_MUST_CHECK ut_status ut_dataset_create(ut_dataset **dataset, ut_error *err);

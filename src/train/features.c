@@ -159,6 +159,8 @@ static bool recall(const extracting *e, const char *path, size_t count, worker *
     bool right = t && t->dtype == UT_F16 && ut_tensor_count(t) == values;
     if (right)
         memcpy(w->half, t->data, values * sizeof *w->half);
+    for (size_t i = 0; right && i < values; i++)
+        right = (w->half[i] & 0x7c00) != 0x7c00; /* damaged: no number is kept */
     ut_weights_close(kept);
     return right;
 }
@@ -171,7 +173,11 @@ static ut_status keep(const extracting *e, const char *path, size_t count, const
                                    .dtype = UT_F16,
                                    .rank = 3,
                                    .shape = {(int64_t)count, UT_CUTS, (int64_t)e->f->dim, 1}}};
-    return path ? ut_weights_write(path, &item, 1, NULL, 0, err) : UT_OK;
+    ut_status status = path ? ut_weights_write(path, &item, 1, NULL, 0, err) : UT_OK;
+    if (status == UT_OK)
+        return UT_OK;
+    const ut_error why = *err;
+    return ut_fail(err, status, "features", "%s; --no_cache keeps no features", why.message);
 }
 
 static ut_status one_window(extracting *e, const ut_window *window, worker *w, bool *kept,
@@ -266,7 +272,8 @@ ut_status ut_features_extract(const ut_hearing *hearing, const ut_dataset *d, co
         status = e.failure.status;
     } else if (status == UT_OK && options->cancelled && atomic_load(options->cancelled)) {
         status = ut_fail(err, UT_ERR_CANCELLED, "features",
-                         "stopped; what was heard so far is kept for the next time");
+                         options->cache ? "stopped; what was heard so far is kept for the next time"
+                                        : "stopped; nothing is kept of what was heard");
     }
     free(e.workers);
     free(e.row);

@@ -71,27 +71,27 @@ void ut_multiply(float *y, const float *x, const float *mask, size_t count)
 double ut_set_cross_entropy(const float *z, int classes, unsigned set, float smoothing,
                             float weight, float *dz)
 {
-    double highest = z[0];
-    for (int i = 1; i < classes; i++)
+    double highest = -INFINITY;
+    double within = -INFINITY; /* highest of the set, so that its sum cannot underflow */
+    for (int i = 0; i < classes; i++) {
         highest = fmax(highest, z[i]);
+        within = set >> i & 1 ? fmax(within, z[i]) : within;
+    }
     double all = 0;
     double right = 0;
     double sum = 0;
     for (int i = 0; i < classes; i++) {
-        double e = exp(z[i] - highest);
-        all += e;
-        right += set >> i & 1 ? e : 0;
+        all += exp(z[i] - highest);
+        right += set >> i & 1 ? exp(z[i] - within) : 0;
         sum += z[i] - highest;
     }
-    /* A set whose every member underflows still has a gradient: towards its members. */
-    right = fmax(right, all * 1e-30);
     double each = (double)smoothing / classes;
     for (int i = 0; i < classes; i++) {
-        double e = exp(z[i] - highest);
-        double target = each + (set >> i & 1 ? (1 - (double)smoothing) * e / right : 0);
-        dz[i] += weight * (float)(e / all - target);
+        double share = set >> i & 1 ? exp(z[i] - within) / right : 0;
+        double target = each + (1 - (double)smoothing) * share;
+        dz[i] += weight * (float)(exp(z[i] - highest) / all - target);
     }
-    double loss = (1 - (double)smoothing) * (log(all) - log(right)) +
+    double loss = (1 - (double)smoothing) * (highest + log(all) - within - log(right)) +
                   (double)smoothing * (log(all) - sum / classes);
     return (double)weight * loss;
 }

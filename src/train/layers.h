@@ -28,10 +28,10 @@ void ut_relu_backward(float *dx, const float *dy, const float *x, size_t count);
 void ut_dropout_mask(float *mask, size_t count, float share, ut_random *random);
 void ut_multiply(float *y, const float *x, const float *mask, size_t count);
 
-/* Cross-entropy against a set of classes (bits of `set`), any of which is right: -log of the sum of
- * their probabilities, with label smoothing as PyTorch has it (1 - s of that, s of the mean of
- * -log p over all classes). For one class it is F.cross_entropy(z, y, label_smoothing=s). Returns
- * weight * loss and adds weight * gradient to dz[classes]. */
+/* Cross-entropy against a set of classes (bits of `set`, at least one), any of which is right: -log
+ * of the sum of their probabilities, with label smoothing as PyTorch has it (1 - s of that, s of
+ * the mean of -log p over all classes). For one class it is F.cross_entropy(z, y,
+ * label_smoothing=s). Returns weight * loss and adds weight * gradient to dz[classes]. */
 double ut_set_cross_entropy(const float *z, int classes, unsigned set, float smoothing,
                             float weight, float *dz);
 

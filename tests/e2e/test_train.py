@@ -101,6 +101,7 @@ def test_train_and_run():
     assert head["hidden.weight"]["dtype"] == "F32" and head["ngram"]["dtype"] == "I8"
     assert head["__metadata__"]["license"].endswith("CC0")
     card = (model.parent / "emotion_classifier.md").read_text()
+    assert "--model_output_path" in card and "--asr_model none --text_model bundled`" in card, card
     assert "45 utterances of 3 speakers" in card and "mean recall" in card, card
     # The second training hears nothing anew, and gives the same bytes.
     again = work / "again.safetensors"
@@ -285,10 +286,12 @@ def test_bad_input():
     manifest = work / "spoken" / "val" / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(",s3,", ",s1,"))
     _, err = train(work / "spoken.pt", data=work / "spoken")
-    assert "1 speakers are in both sets" in err, err
+    assert "1 speaker is in both sets" in err, err
     _, err = run("train", "--train_data_path", work / "train", "--val_data_path", work / "val", "--model_output_path",
                  work / "val", *LOCAL, expect=2)
     assert "is a folder" in err, err
+    _, err = train(work / "card.md", expect=2)
+    assert "card" in err, err
     run("train", "--train_data_path", work / "train", expect=2)
 
 

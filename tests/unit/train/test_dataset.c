@@ -87,6 +87,25 @@ static void test_json(void **state)
     ut_dataset_free(d);
 }
 
+/* A byte order mark, long numbers as names, and licences that begin alike. */
+static void test_details(void **state)
+{
+    (void)state;
+    ut_dataset *d =
+        parse("x.json",
+              "\xef\xbb\xbf[{\"text\": \"a\", \"emotion\": \"sad\", \"speaker\": 12345678901,"
+              " \"licence\": \"CC BY-NC\"},"
+              "{\"text\": \"b\", \"emotion\": \"joy\", \"speaker\": 12345678902,"
+              " \"licence\": \"CC BY\"},"
+              "{\"text\": \"c\", \"emotion\": \"joy\", \"licence\": \"CC BY\"}]",
+              NULL);
+    assert_int_equal(d->count, 3);
+    assert_string_equal(d->samples[0].speaker, "12345678901");
+    assert_string_equal(d->samples[1].speaker, "12345678902");
+    assert_string_equal(d->licences, "CC BY-NC; CC BY");
+    ut_dataset_free(d);
+}
+
 /* Where two columns disagree about the emotion, the first of the order says which, and the other
  * says nothing about the kind. */
 static void test_kinds(void **state)
@@ -168,8 +187,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),         cmocka_unit_test(test_json),
-        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_label_map),
-        cmocka_unit_test(test_bad_label_map), cmocka_unit_test(test_bad_manifests),
+        cmocka_unit_test(test_details),       cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_label_map),     cmocka_unit_test(test_bad_label_map),
+        cmocka_unit_test(test_bad_manifests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

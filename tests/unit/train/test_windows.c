@@ -98,12 +98,12 @@ static void test_compare(void **state)
 {
     (void)state;
     ut_error err;
-    size_t speakers;
+    ut_common common;
     ut_clip a[COUNT] = {0};
     ut_clip b[COUNT] = {0};
     ut_dataset *x = make(a);
     ut_dataset *y = make(b);
-    assert_int_equal(ut_clips_compare(x, a, y, b, &speakers, &err), UT_ERR_FORMAT);
+    assert_int_equal(ut_clips_compare(x, a, y, b, &common, &err), UT_ERR_FORMAT);
     assert_non_null(strstr(err.message, "validation set"));
     /* Other recordings, and other parts of the same one. */
     for (int i = 0; i < COUNT; i++) {
@@ -112,10 +112,11 @@ static void test_compare(void **state)
         else
             b[i].from += (size_t)COUNT * 16000;
     }
-    assert_int_equal(ut_clips_compare(x, a, y, b, &speakers, &err), UT_OK);
-    assert_int_equal(speakers, 5);
+    assert_int_equal(ut_clips_compare(x, a, y, b, &common, &err), UT_OK);
+    assert_int_equal(common.speakers, 5);
+    assert_int_equal(common.of, 0);  /* no texts */
     b[59].from = a[41].from + 15999; /* one sample of it */
-    assert_int_equal(ut_clips_compare(x, a, y, b, &speakers, &err), UT_ERR_FORMAT);
+    assert_int_equal(ut_clips_compare(x, a, y, b, &common, &err), UT_ERR_FORMAT);
     ut_dataset_free(x);
     ut_dataset_free(y);
 }
