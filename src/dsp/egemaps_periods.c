@@ -68,7 +68,7 @@ static match find_match(const float *x, int low, int high)
         return m;
     float bend = c[best - 1] - 2.0f * c[best] + c[best + 1];
     float slope = 0.5f * (c[best - 1] - c[best + 1]), shift = bend < 0.0f ? slope / bend : 0.0f;
-    m.lag = (size_t)(low + best);
+    m.lag = (size_t)low + (size_t)best;
     m.length = (float)m.lag + shift;
     m.correlation = c[best] - 0.5f * slope * shift;
     return m;
