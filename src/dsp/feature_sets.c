@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "dsp/egemaps.h"
 #include "dsp/features.h"
+#include "dsp/formants.h"
 #include "dsp/functionals.h"
 #include "dsp/mfcc.h"
 #include "dsp/pitch.h"
@@ -290,6 +291,48 @@ static ut_status pitch_summary(ut_feature_set *set, const float *pcm, size_t n, 
     return status;
 }
 
+/* ------------------------------------------------------------------------ formants */
+
+static size_t formant_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return 2 * (size_t)UT_FORMANTS;
+}
+
+static void formant_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "f%zu_%s", index / 2 + 1, index % 2 ? "bandwidth_hz" : "hz");
+}
+
+/* Frames are told by their middle 6.25 ms. */
+static ut_feature_grid formant_grid(const ut_feature_set *set, size_t n)
+{
+    (void)set;
+    size_t count = ut_formant_frames(n);
+    return (ut_feature_grid){count, count ? ut_formant_time(n, 0) - UT_FORMANTS_HOP / 2 : 0.0,
+                             UT_FORMANTS_HOP, UT_FORMANTS_HOP};
+}
+
+static ut_status formant_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                                ut_error *err)
+{
+    size_t count = ut_formant_frames(n), width = formant_columns(set);
+    ut_formant_frame *frames = calloc(count + 1, sizeof *frames);
+    if (!frames)
+        return ut_fail_memory(err, "features");
+    ut_status status = ut_formant_track(pcm, n, frames, err);
+    for (size_t f = 0; status == UT_OK && f < count; f++)
+        for (int i = 0; i < UT_FORMANTS; i++) {
+            bool there = i < frames[f].count;
+            float *cell = rows + f * width + 2 * (size_t)i;
+            cell[0] = there ? (float)frames[f].formants[i].hz : NAN;
+            cell[1] = there ? (float)frames[f].formants[i].bandwidth : NAN;
+        }
+    free(frames);
+    return status;
+}
+
 /* ----------------------------------------------- what conversation.json has of an utterance */
 
 static size_t voice_columns(const ut_feature_set *set)
@@ -321,6 +364,8 @@ static const kind kinds[] = {
      NULL, voice_columns, voice_column, voice_summary, NULL, NULL, NULL, NULL},
     {"pitch", "Praat's pitch by autocorrelation, 75 to 600 Hz", NULL, pitch_columns, pitch_column,
      pitch_summary, pitch_frame_columns, pitch_frame_column, pitch_grid, pitch_frames},
+    {"formants", "F1-F5 and their bandwidths by Burg's method below 5500 Hz, after Praat", NULL,
+     NULL, NULL, NULL, formant_columns, formant_column, formant_grid, formant_frames},
     {"mfcc-htk", "c1-c12, c0 and their first and second differences, as HTK and openSMILE",
      open_htk, NULL, NULL, NULL, mfcc_columns, mfcc_column, mfcc_grid, mfcc_frames},
     {"mfcc-kaldi", "log energy and c1-c12, as Kaldi", open_kaldi, NULL, NULL, NULL, mfcc_columns,
