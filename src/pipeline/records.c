@@ -168,17 +168,22 @@ ut_status ut_records_end(ut_records *r, ut_status status, ut_error *err)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static int pragma(sqlite3 *db, const char *sql, int *value)
+/* One statement, so that all three are of one moment: another program may be making the tables. */
+static int look(sqlite3 *db, int *application, int *version, int *tables)
 {
     sqlite3_stmt *s;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    int rc = sqlite3_prepare_v2(db,
+                                "SELECT (SELECT count(*) FROM sqlite_master), application_id, "
+                                "user_version FROM pragma_application_id, pragma_user_version",
+                                -1, &s, NULL);
     if (rc != SQLITE_OK)
         return rc;
-    rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW)
-        *value = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        *tables = sqlite3_column_int(s, 0);
+        *application = sqlite3_column_int(s, 1);
+        *version = sqlite3_column_int(s, 2);
+    }
+    return sqlite3_finalize(s);
 }
 
 static ut_status check_version(ut_records *r, bool *empty, ut_error *err)
@@ -186,11 +191,7 @@ static ut_status check_version(ut_records *r, bool *empty, ut_error *err)
     int application = 0;
     int version = 0;
     int tables = 0;
-    int rc = pragma(r->db, "PRAGMA application_id", &application);
-    if (rc == SQLITE_OK)
-        rc = pragma(r->db, "PRAGMA user_version", &version);
-    if (rc == SQLITE_OK)
-        rc = pragma(r->db, "SELECT count(*) FROM sqlite_master", &tables);
+    int rc = look(r->db, &application, &version, &tables);
     if (rc != SQLITE_OK)
         return ut_records_fail(r, rc, err);
     *empty = !tables && !application;

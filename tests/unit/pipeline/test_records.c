@@ -533,6 +533,48 @@ static void threads_share_the_records(void **state)
     assert_int_equal(count_rows(ut_records_artifact_list), THREADS * 40);
 }
 
+/* What one of several programs sees that open the same new folder at one moment. */
+static int open_and_close(const char *home)
+{
+    ut_records *r;
+    if (ut_records_open(home, &r, &err) != UT_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        return 1;
+    }
+    ut_records_close(r);
+    return 0;
+}
+
+static void programs_may_make_the_records_at_once(void **state)
+{
+    enum { PROGRAMS = 6, ROUNDS = 30 };
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        char home[64];
+        int gate[2];
+        pid_t children[PROGRAMS];
+        snprintf(home, sizeof home, "%s%d", "new", round);
+        assert_int_equal(pipe(gate), 0);
+        for (int i = 0; i < PROGRAMS; i++) {
+            children[i] = fork();
+            assert_true(children[i] >= 0);
+            if (children[i] == 0) {
+                char c;
+                close(gate[1]);
+                (void)!read(gate[0], &c, 1); /* until the gate falls */
+                _exit(open_and_close(ut_test_in_folder(home)));
+            }
+        }
+        close(gate[0]);
+        close(gate[1]);
+        for (int i = 0; i < PROGRAMS; i++) {
+            int status;
+            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+            assert_int_equal(status, 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +591,7 @@ int main(void)
         WITH_RECORDS(records_of_others_are_refused),
         WITH_RECORDS(strange_values_do_no_harm),
         WITH_RECORDS(threads_share_the_records),
+        WITH_RECORDS(programs_may_make_the_records_at_once),
     };
     return cmocka_run_group_tests(tests, ut_test_folder_make, ut_test_folder_remove);
 }
