@@ -253,9 +253,9 @@ static ut_status pitch_frames(ut_feature_set *set, const float *pcm, size_t n, f
         return ut_fail_memory(err, "features");
     ut_status status = ut_pitch_track(&o, pcm, n, frames, err);
     for (size_t f = 0; status == UT_OK && f < count; f++) {
-        bool voiced = frames[f].hz > 0.0f;
-        rows[2 * f] = voiced ? frames[f].hz : NAN;
-        rows[2 * f + 1] = voiced ? frames[f].strength : NAN;
+        bool voiced = frames[f].hz > 0.0;
+        rows[2 * f] = voiced ? (float)frames[f].hz : NAN;
+        rows[2 * f + 1] = voiced ? (float)frames[f].strength : NAN;
     }
     free(frames);
     return status;

@@ -216,9 +216,9 @@ static void measure_level(work *w, float *values)
     values[LOUDNESS_RANGE] = quantile(w->sorted, count, 0.95) - quantile(w->sorted, count, 0.05);
 }
 
-static double semitones(float hz)
+static double semitones(double hz)
 {
-    return 12.0 * log2((double)hz);
+    return 12.0 * log2(hz);
 }
 
 /* Line through the pitch over time, and the mean speed of its movement within voiced stretches. */
@@ -227,7 +227,7 @@ static void measure_melody(const work *w, float *values)
     double t = 0.0, y = 0.0, tt = 0.0, ty = 0.0, moved = 0.0;
     size_t count = 0, steps = 0;
     for (size_t f = 0; f < w->pitch_frames; f++) {
-        if (w->pitch[f].hz <= 0.0f)
+        if (w->pitch[f].hz <= 0.0)
             continue;
         double at = (double)f * w->options.hop, height = semitones(w->pitch[f].hz);
         t += at;
@@ -235,7 +235,7 @@ static void measure_melody(const work *w, float *values)
         tt += at * at;
         ty += at * height;
         count++;
-        if (f > 0 && w->pitch[f - 1].hz > 0.0f) {
+        if (f > 0 && w->pitch[f - 1].hz > 0.0) {
             moved += fabs(height - semitones(w->pitch[f - 1].hz));
             steps++;
         }
@@ -253,14 +253,14 @@ static void measure_pitch(work *w, float *values)
     size_t count = 0;
     for (size_t f = 0; f < w->pitch_frames; f++) {
         const ut_pitch_frame *p = &w->pitch[f];
-        if (p->hz <= 0.0f)
+        if (p->hz <= 0.0)
             continue;
         add(&hz, p->hz);
         add(&height, semitones(p->hz));
-        double r = p->strength < 0.9999f ? p->strength : 0.9999f;
+        double r = fmin(p->strength, 0.9999);
         if (r > 0.0)
             add(&clear, 10.0 * log10(r / (1.0 - r)));
-        w->sorted[count++] = p->hz;
+        w->sorted[count++] = (float)p->hz;
         /* Frames of 25 ms begin at their number times the hop; those of pitch are about a centre.
          */
         double begin = ut_pitch_time(&w->options, w->n, f) * RATE - FRAME / 2.0;

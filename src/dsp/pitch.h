@@ -26,8 +26,8 @@ typedef struct ut_pitch_options {
 ut_pitch_options ut_pitch_defaults(int rate);
 
 typedef struct ut_pitch_frame {
-    float hz;       /* 0 where unvoiced */
-    float strength; /* autocorrelation at the period, 0..1; 0 where unvoiced */
+    double hz;       /* 0 where unvoiced */
+    double strength; /* autocorrelation at the period, 0..1; 0 where unvoiced */
 } ut_pitch_frame;
 
 /* Frames of n samples, 0 if n is shorter than a window. They stand in the middle of the signal:
@@ -35,7 +35,7 @@ typedef struct ut_pitch_frame {
 size_t ut_pitch_frames(const ut_pitch_options *options, size_t n);
 double ut_pitch_time(const ut_pitch_options *options, size_t n, size_t frame);
 
-/* frames[ut_pitch_frames()]. Allocates about 150 bytes a frame while it runs. */
+/* frames[ut_pitch_frames()]. Allocates about 260 bytes a frame while it runs. */
 UT_MUST_CHECK ut_status ut_pitch_track(const ut_pitch_options *options, const float *pcm, size_t n,
                                        ut_pitch_frame *frames, ut_error *err);
 

@@ -2,17 +2,36 @@
 
 #include <math.h>
 
-/* One side: the samples y[0], y[step] ... `count` of them, the first `distance` away. The sine only
- * changes its sign from one to the next, and the cosine turns by a constant angle. */
-static double side(const double *y, ptrdiff_t step, int count, double distance, double sine)
+/* One side's cosine, which turns by a constant angle from a sample to the next. */
+typedef struct cosine {
+    double c, s, turn_c, turn_s;
+} cosine;
+
+static inline cosine start(double distance, int count)
 {
-    double turn = M_PI / (distance + count), c = cos(turn * distance), s = sin(turn * distance);
-    double turn_c = cos(turn), turn_s = sin(turn), sum = 0.0;
+    double turn = M_PI / (distance + count);
+    return (cosine){cos(turn * distance), sin(turn * distance), cos(turn), sin(turn)};
+}
+
+static inline double next(cosine *w)
+{
+    double now = w->c;
+    w->c = now * w->turn_c - w->s * w->turn_s;
+    w->s = w->s * w->turn_c + now * w->turn_s;
+    return now;
+}
+
+/* left[0], left[-1] ... and left[1], left[2] ..., `count` on each side of the place that is `share`
+ * of a sample behind left[0]. The sine only changes its sign from one sample to the next. Both
+ * sides in one loop: neither waits for the other's cosine. */
+static double between(const double *left, int count, double share)
+{
+    cosine before = start(share, count), after = start(1.0 - share, count);
+    double sum = 0.0, sine = sin(M_PI * share);
     for (int i = 0; i < count; i++) {
-        sum += y[i * step] * sine * (1.0 + c) / (distance + i);
-        double next = c * turn_c - s * turn_s;
-        s = s * turn_c + c * turn_s;
-        c = next;
+        double one = left[-i] * (1.0 + next(&before)) / (share + i);
+        double other = left[1 + i] * (1.0 + next(&after)) / (1.0 - share + i);
+        sum += sine * (one + other);
         sine = -sine;
     }
     return sum / (2.0 * M_PI);
@@ -33,15 +52,14 @@ double ut_sinc_at(const double *y, size_t n, double x, int depth)
         count = (int)right;
     if ((size_t)count > n - right)
         count = (int)(n - right);
-    double sine = sin(M_PI * share);
-    return side(y + left, -1, count, share, sine) + side(y + right, 1, count, 1.0 - share, sine);
+    return between(y + left, count, share);
 }
 
 /* Golden section with parabolic steps (R. Brent, "Algorithms for Minimization without Derivatives",
  * 1973, 5.8). */
 double ut_sinc_peak(const double *y, size_t n, size_t at, int depth, double *where)
 {
-    static const double GOLDEN = 0.3819660112501051, EXACT = 1e-10;
+    static const double GOLDEN = 0.3819660112501051, EXACT = 1e-8;
     double a = (double)at - 1.0, b = (double)at + 1.0;
     double x = a + GOLDEN * (b - a), w = x, v = x, moved = 0.0, before = 0.0;
     double fx = ut_sinc_at(y, n, x, depth), fw = fx, fv = fx;

@@ -76,7 +76,7 @@ static void follow(const ut_pitch_options *o, const float *pcm, size_t n,
     while (at <= end && at < n) {
         size_t frame = first + (at - begin + hop / 2) / hop;
         frame = frame > last ? last : frame;
-        float lag = best_lag(pcm + at, n - at, (float)o->rate / pitch[frame].hz);
+        float lag = best_lag(pcm + at, n - at, (float)(o->rate / pitch[frame].hz));
         if (lag == 0.0f) {
             length = height = 0.0f;
             at += hop;
@@ -103,10 +103,10 @@ ut_voice_quality ut_voice_quality_measure(const ut_pitch_options *options, const
 {
     sums s = {0};
     for (size_t f = 0; f < frames; f++) {
-        if (pitch[f].hz <= 0.0f)
+        if (pitch[f].hz <= 0.0)
             continue;
         size_t last = f;
-        while (last + 1 < frames && pitch[last + 1].hz > 0.0f)
+        while (last + 1 < frames && pitch[last + 1].hz > 0.0)
             last++;
         follow(options, pcm, n, pitch, f, last, &s);
         f = last;
