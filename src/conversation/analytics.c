@@ -39,6 +39,7 @@ static double probability_of(const ut_utterance *u, int k)
 typedef struct edge {
     double time; /* milliseconds */
     int step;    /* 1 a start, -1 an end */
+    int speaker;
 } edge;
 
 static int by_time(const void *a, const void *b)
@@ -47,15 +48,20 @@ static int by_time(const void *a, const void *b)
     return x->time != y->time ? (x->time > y->time) - (x->time < y->time) : x->step - y->step;
 }
 
-/* Seconds in which at least `least` of the edges' intervals go on. */
-static double covered(const edge *edges, size_t count, int least)
+/* Seconds in which at least `least` different speakers of the edges' intervals speak; those that
+ * are not known count as one. `going` is scratch: [speakers + 1]. */
+static double covered(const edge *edges, size_t count, int least, long *going, size_t speakers)
 {
     double sum = 0;
-    int going = 0;
+    int speaking = 0;
+    memset(going, 0, (speakers + 1) * sizeof *going);
     for (size_t i = 0; i < count; i++) {
-        if (i && going >= least)
+        long *own = &going[edges[i].speaker + 1];
+        if (i && speaking >= least)
             sum += edges[i].time - edges[i - 1].time;
-        going += edges[i].step;
+        speaking -= *own > 0;
+        *own += edges[i].step;
+        speaking += *own > 0;
     }
     return sum / 1000;
 }
@@ -68,25 +74,25 @@ static size_t edges_of(const ut_conversation *c, int speaker, edge *edges)
         const ut_utterance *u = &c->utterances[i];
         if (speaker != -2 && u->speaker != speaker)
             continue;
-        edges[count++] = (edge){start_of(u), 1};
-        edges[count++] = (edge){end_of(u), -1};
+        edges[count++] = (edge){start_of(u), 1, u->speaker};
+        edges[count++] = (edge){end_of(u), -1, u->speaker};
     }
     qsort(edges, count, sizeof *edges, by_time);
     return count;
 }
 
-static void measure_time(const ut_conversation *c, edge *edges, ut_analytics *a)
+static void measure_time(const ut_conversation *c, edge *edges, long *going, ut_analytics *a)
 {
     double all = 0;
     for (size_t s = 0; s < c->speaker_count; s++) {
         size_t count = edges_of(c, (int)s, edges);
-        all += a->talkers[s].talk_time = covered(edges, count, 1);
+        all += a->talkers[s].talk_time = covered(edges, count, 1, going, c->speaker_count);
     }
     for (size_t s = 0; s < c->speaker_count; s++)
         a->talkers[s].talk_share = all > 0 ? a->talkers[s].talk_time / all : 0;
     size_t count = edges_of(c, -2, edges);
-    a->speech = covered(edges, count, 1);
-    a->overlap = covered(edges, count, 2);
+    a->speech = covered(edges, count, 1, going, c->speaker_count);
+    a->overlap = covered(edges, count, 2, going, c->speaker_count);
 }
 
 /* -------------------------------------------------------------------- taking the floor */
@@ -332,7 +338,7 @@ ut_status ut_conversation_measure(ut_conversation *c, ut_error *err)
     bool fine = edges && ends && own && changes && a && a->talkers && a->interruptions &&
                 a->silences && a->turning_points;
     if (fine) {
-        measure_time(c, edges, a);
+        measure_time(c, edges, ends, a);
         measure_floor(c, ends, a);
         measure_silences(c, a);
         measure_moods(c, a);

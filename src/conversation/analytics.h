@@ -10,6 +10,9 @@
  *
  * talk time   the length of the union of a speaker's utterances; the share is of the sum over all
  *             speakers, so that overlaps count for both
+ * overlap     the time in which two or more different speakers speak (their overlap between
+ *             speakers); a speaker's own utterances that lie over one another are none, and
+ *             everybody who is not known counts as one speaker
  * turn        consecutive utterances of one speaker
  * interruption (their overlap between speakers) an utterance begins while another speaker's goes
  *             on, at least 0.2 s before that ends, and outlasts it: the floor changes hands. Below

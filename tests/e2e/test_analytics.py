@@ -155,7 +155,7 @@ def by_chance(base, seed):
     at, free, lines = 0, {}, []
     for _ in range(r.randint(0, 60)):
         speaker = r.choice([*speakers, *speakers, None])
-        start = max(at, free.get(speaker, 0)) + r.choice([0, 0, 1, 999, 1000, 1001, r.randint(0, 3000)])
+        start = max(at, free.get(speaker, 0) if r.random() < 0.7 else 0) + r.choice([0, 0, 1, 999, 1000, 1001, r.randint(0, 3000)])
         end = start + r.choice([1, 200, r.randint(50, 6000)])
         at, free[speaker] = r.choice([start, max(start, end - r.choice([199, 200, 201, r.randint(0, 2000)])), end]), end
         weights = [r.random() ** r.choice([1, 6]) for _ in EMOTIONS]
@@ -172,7 +172,8 @@ def by_hand(base):
     loud = {"loudness_mean_db": -20, "speech_rate_sps": 4}
     lines = [(0, 4000, "A", 8, loud, sad), (3000, 6000, "B", 6, {"loudness_mean_db": -30}, angry),  # B takes the floor
              (5000, 5500, "A", 1, {**loud, "loudness_mean_db": -26}, sad),  # within B's
-             (8000, 10000, "A", 0, {}, None)]  # after two seconds of silence
+             (8000, 10000, "A", 0, {}, None),  # after two seconds of silence
+             (9000, 10000, "A", 0, {}, None)]  # over its own: no overlap
     return document(base, ["A", "B"], 12000, lines)
 
 

@@ -52,8 +52,8 @@ static const ut_analytics *measure(ut_conversation *c)
 static void counts_time_overlaps_and_silences(void **state)
 {
     (void)state;
-    /* A 0-4, B 3-6 (takes the floor), A 5-5.5 (within B's), silence 6-8, A 8-10, A 9-10.5 (own
-     * overlap), unknown 12-13: 1.5 s after. */
+    /* A 0-4, B 3-6 (takes the floor), A 5-5.5 (within B's), silence 6-8, A 8-10, A 9-10.5 (over
+     * its own, no overlap), unknown 12-13: 1.5 s after. */
     static const line lines[] = {
         {0, 4, 0, UT_SAD},      {3, 6, 1, UT_SAD},        {5, 5.5, 0, UT_SAD},
         {8, 10, 0, UT_NEUTRAL}, {9, 10.5, 0, UT_NEUTRAL}, {12, 13, -1, UT_HAPPY},
@@ -65,7 +65,7 @@ static void counts_time_overlaps_and_silences(void **state)
     assert_near(a->talkers[2].talk_time, 0, 1e-9);
     assert_near(a->talkers[0].talk_share, 0.7, 1e-9);
     assert_near(a->speech, 6 + 2.5 + 1, 1e-9);
-    assert_near(a->overlap, 1 + 0.5 + 1, 1e-9);
+    assert_near(a->overlap, 1 + 0.5, 1e-9);
     assert_int_equal(a->silence_count, 2);
     assert_near(a->silence, 2 + 1.5, 1e-9);
     assert_near(a->silences[0].start, 6, 1e-9);
