@@ -85,8 +85,7 @@ void ut_answer_job_gone(ut_call *call)
 /* The answer of a job that is over; false with call->fault. */
 static bool open_result(ut_call *call, ut_job *job, ut_job_view *view, int *fd, uint64_t *length)
 {
-    *fd = ut_job_result(job, length); /* first: only of one that is over is all known */
-    ut_job_look(job, view);
+    *fd = ut_job_result(job, view, length);
     if (view->state == UT_JOB_FAILED)
         ut_fault_from(&call->fault, &view->error);
     else if (view->state == UT_JOB_CANCELLED)

@@ -537,10 +537,11 @@ size_t ut_job_corrected(ut_job *job, int *labels, size_t most)
 }
 
 /* Opened anew rather than copied, so that it has a position of its own. */
-int ut_job_result(ut_job *job, uint64_t *length)
+int ut_job_result(ut_job *job, ut_job_view *view, uint64_t *length)
 {
     int fd = -1;
     pthread_mutex_lock(&job->jobs->lock);
+    *view = job->view;
     if (job->view.state == UT_JOB_DONE && job->result) {
         char path[64];
         snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(job->result));

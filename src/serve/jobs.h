@@ -119,9 +119,9 @@ UT_MUST_CHECK ut_status ut_job_correct(ut_job *job, const int *labels, size_t co
 /* The same back; how many there are to hear, of which at most `most` come. */
 size_t ut_job_corrected(ut_job *job, int *labels, size_t most);
 
-/* The answer of one that is done: a descriptor of its own, to be closed, at the beginning of the
- * file; -1 where there is none. */
-int ut_job_result(ut_job *job, uint64_t *length);
+/* The job as it is at one moment, and its answer if it is done then: a descriptor of its own, to be
+ * closed, at the beginning of the file; -1 where there is none. */
+int ut_job_result(ut_job *job, ut_job_view *view, uint64_t *length);
 
 typedef struct ut_jobs_stats {
     int queued, running, kept;

@@ -96,10 +96,12 @@ static void a_job_runs_and_its_answer_is_kept(void **state)
     ut_job *job = submit(jobs, &w, "ann", true);
     until_state(job, UT_JOB_RUNNING);
     uint64_t length;
-    assert_int_equal(ut_job_result(job, &length), -1);
+    ut_job_view view;
+    assert_int_equal(ut_job_result(job, &view, &length), -1);
+    assert_int_equal(view.state, UT_JOB_RUNNING);
     w.go = true;
     until_state(job, UT_JOB_DONE);
-    ut_job_view view = look(job);
+    view = look(job);
     assert_near(view.progress, 1, 0);
     assert_string_equal(view.stage, "transcribe");
     assert_string_equal(view.file, "call.wav");
@@ -110,7 +112,7 @@ static void a_job_runs_and_its_answer_is_kept(void **state)
     assert_int_equal(w.destroyed, 1);
     for (int i = 0; i < 2; i++) { /* each has its own place in it */
         char text[16] = "";
-        int fd = ut_job_result(job, &length);
+        int fd = ut_job_result(job, &view, &length);
         assert_int_equal(length, 6);
         assert_int_equal(read(fd, text, sizeof text), 6);
         assert_string_equal(text, "abcdef");
@@ -124,6 +126,31 @@ static void a_job_runs_and_its_answer_is_kept(void **state)
     ut_job_forget(job);
     assert_null(ut_jobs_find(jobs, view.id, "ann"));
     ut_job_release(job);
+    ut_jobs_destroy(jobs);
+}
+
+/* Who asks at the very moment at which it ends hears either that it is not over, or all of it. */
+static void an_answer_is_there_when_its_job_is_done(void **state)
+{
+    (void)state;
+    ut_jobs *jobs = create(1, 1, 100);
+    for (int i = 0; i < 300; i++) {
+        work w = {.answer = "abcdef"};
+        ut_job *job = submit(jobs, &w, "ann", true);
+        ut_job_view view;
+        uint64_t length;
+        int fd;
+        until_state(job, UT_JOB_RUNNING);
+        w.go = true;
+        while ((fd = ut_job_result(job, &view, &length)) < 0)
+            assert_int_equal(view.state, UT_JOB_RUNNING);
+        assert_int_equal(view.state, UT_JOB_DONE);
+        assert_int_equal(view.part_length, 2);
+        assert_int_equal(length, 6);
+        close(fd);
+        ut_job_forget(job);
+        ut_job_release(job);
+    }
     ut_jobs_destroy(jobs);
 }
 
@@ -198,7 +225,8 @@ static void failing_and_cancelling(void **state)
     assert_int_equal(stats.ended[1], 1);
     assert_int_equal(stats.ended[2], 1);
     uint64_t length;
-    assert_int_equal(ut_job_result(stopped, &length), -1);
+    ut_job_view view;
+    assert_int_equal(ut_job_result(stopped, &view, &length), -1);
     ut_job_release(failed);
     ut_job_release(stopped);
     ut_jobs_destroy(jobs);
@@ -386,6 +414,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_runs_and_its_answer_is_kept),
+        cmocka_unit_test(an_answer_is_there_when_its_job_is_done),
         cmocka_unit_test(places_are_bounded_and_given_back),
         cmocka_unit_test(the_queue_has_an_order),
         cmocka_unit_test(failing_and_cancelling),
