@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "emotion/baseline.h"
 #include "emotion/cues.h"
 #include "emotion/explain.h"
@@ -49,7 +50,8 @@ static void hear(const judging *j, const ut_utterance *u, ut_opinion *o)
 }
 
 /* Finds the examples near to every utterance. A knowledge base that does not answer costs its vote
- * and is noted; the analysis goes on. */
+ * and is noted; the analysis goes on. Why is for the log alone: it names files and servers, and a
+ * service's clients read the notes. */
 static ut_status recall(judging *j)
 {
     const ut_judge_models *m = j->models;
@@ -61,7 +63,9 @@ static ut_status recall(judging *j)
                   &failure) == UT_OK)
         return UT_OK;
     memset(j->recalled, 0, c->utterance_count * sizeof *j->recalled);
-    return ut_conversation_add_note(c, "no labelled example had a vote: %s", failure.message);
+    ut_log(UT_LOG_WARNING, "no labelled example has a vote: %s", failure.message);
+    return ut_conversation_add_note(c, "no labelled example had a vote: the knowledge base could "
+                                       "not be asked, the log says why");
 }
 
 /* The text and context experts read English; nobody knows what they say of another language. */

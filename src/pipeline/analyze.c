@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "conversation/analytics.h"
 #include "emotion/judge.h"
 #include "pipeline/engine.h"
@@ -138,6 +139,19 @@ static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_
     return UT_OK;
 }
 
+/* Kept without a label, for search and history; a knowledge base that fails costs nothing else. Why
+ * it did is for the log alone, as in ut_judge(). */
+static ut_status file_away(ut_store *store, ut_conversation *c, ut_error *err)
+{
+    ut_error failure;
+    if (ut_knowledge_add(store, c, NULL, NULL, NULL, NULL, &failure) == UT_OK)
+        return UT_OK;
+    ut_log(UT_LOG_WARNING, "not added to the knowledge base: %s", failure.message);
+    if (ut_conversation_add_note(c, "not added to the knowledge base, the log says why") != UT_OK)
+        return ut_fail_memory(err, "analyze");
+    return UT_OK;
+}
+
 ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err)
 {
     const ut_engine *e = step->engine;
@@ -172,12 +186,8 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     UT_TRY(ut_judge(&models, &options, c, err));
     if (!step->labels_only)
         UT_TRY(ut_conversation_measure(c, err));
-    /* Kept without a label, for search and history; a knowledge base that fails costs nothing else.
-     */
-    ut_error failure;
-    if (e->store && !step->labels_only &&
-        ut_knowledge_add(e->store, c, NULL, NULL, NULL, NULL, &failure) != UT_OK)
-        UT_TRY(ut_conversation_add_note(c, "not added to the knowledge base: %s", failure.message));
+    if (e->store && !step->labels_only)
+        UT_TRY(file_away(e->store, c, err));
     ut_step_report(step, "analyze", 1);
     return ut_engine_record(e, c, "emotion") == UT_OK ? UT_OK : ut_fail_memory(err, "analyze");
 }

@@ -682,6 +682,19 @@ def test_slow_clients_are_told_and_ended():
         assert post(s).status_code == 200  # the place of the slow one is free again
 
 
+def test_notes_name_no_file_of_the_service():
+    """A knowledge base that breaks is the log's business: clients are told that it had no vote, not where it lies."""
+    store = work / "broken.db"
+    with service("--store", store) as s:
+        sqlite3.connect(store).executescript("DROP TABLE items; DROP TABLE blocks;")
+        answer = post(s)
+        assert answer.status_code == 200 and str(work) not in answer.text, answer.text
+        notes = answer.json()["conversation"]["provenance"]["notes"]
+        assert [sum(word in n for n in notes) for word in ("had a vote", "not added to the")] == [1, 1], notes
+        _, said = s.stop()
+        assert said.count(str(store)) >= 2, said
+
+
 # --- what can be wrong ------------------------------------------------------------------------------------------------
 
 
