@@ -104,6 +104,7 @@ const ut_setting_row ut_setting_rows[] = {
     NUMBER(max_minutes, S, 1, 1440, "minutes that a recording may last (240)"),
     NUMBER(keep_results, S, 1, 604800, "seconds that a job's result is kept (3600)"),
     NUMBER(timeout, S, 1, 3600, "seconds that a client may be silent, or slower than 4 KiB/s (30)"),
+    NUMBER(upload_timeout, S, 1, 86400, "seconds that sending a request may take in all (3600)"),
     NUMBER(rate, S, 0, 1000000, "analyses a minute for each key or address; 0: any number (60)"),
     TEXT(api_keys, S, "FILE", "who may ask: hashed keys, one a line"),
     TEXT(new_key, S, "NAME", "add a key of this name to that file, print it and end"),
@@ -137,6 +138,7 @@ void ut_settings_default(ut_settings *settings)
                               .max_minutes = 240,
                               .keep_results = 3600,
                               .timeout = 30,
+                              .upload_timeout = 3600,
                               .rate = 60};
 }
 

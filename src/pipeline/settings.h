@@ -85,6 +85,7 @@ typedef struct ut_settings {
     int max_minutes; /* of a recording */
     int keep_results;
     int timeout;
+    int upload_timeout;
     int rate; /* analyses a minute */
     const char *api_keys;
     const char *new_key;

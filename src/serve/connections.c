@@ -177,6 +177,20 @@ static bool is_over(connection *c)
     return was && c->was_gone;
 }
 
+/* A body that takes longer than it may: bytes that trickle in, or, since the slowest rate alone
+ * would let the largest upload hold its place for a day and a half, all of it together. */
+static bool is_too_slow(const ut_server *server, const ut_call *call, double passed, ut_fault *slow)
+{
+    double patience = server->settings->timeout, most = server->settings->upload_timeout;
+    if (passed >= most)
+        ut_fault_set(slow, 408, "too_slow", "send it over a faster line, or smaller",
+                     "the request was not there after %.0f seconds", most);
+    else if (passed >= patience && (double)call->received < passed * SLOWEST)
+        ut_fault_set(slow, 408, "too_slow", "send it over a faster line, or smaller",
+                     "the request came more slowly than %d bytes a second", SLOWEST);
+    return slow->status != 0;
+}
+
 static void check_one(ut_connections *all, connection *c, double now)
 {
     double passed = now - c->since;
@@ -199,10 +213,8 @@ static void check_one(ut_connections *all, connection *c, double now)
             (void)shutdown(c->socket, SHUT_RDWR);
             return;
         }
-        if (passed < patience || (double)c->call->received >= passed * SLOWEST)
+        if (!is_too_slow(all->server, c->call, passed, &slow))
             return;
-        ut_fault_set(&slow, 408, "too_slow", "send it over a faster line, or smaller",
-                     "the request came more slowly than %d bytes a second", SLOWEST);
         c->call->cut = true;
         refuse(all->server, c->socket, &slow);
         return;

@@ -23,11 +23,12 @@ static void answer_version(ut_call *call)
 {
     const ut_settings *s = call->server->settings;
     ut_respond_json(call, MHD_HTTP_OK,
-                    json_pack("{s:s, s:s, s:b, s:b, s:{s:i, s:i, s:i, s:i, s:i, s:i}}", "version",
-                              ut_version(), "models", ut_engine_summary(call->server->engine),
-                              "store", s->store != NULL, "runs", s->output_dir != NULL, "limits",
-                              "upload_mib", s->max_upload, "recording_minutes", s->max_minutes,
-                              "analyses_at_once", s->workers, "queue", s->queue,
+                    json_pack("{s:s, s:s, s:b, s:b, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i}}",
+                              "version", ut_version(), "models",
+                              ut_engine_summary(call->server->engine), "store", s->store != NULL,
+                              "runs", s->output_dir != NULL, "limits", "upload_mib", s->max_upload,
+                              "upload_seconds", s->upload_timeout, "recording_minutes",
+                              s->max_minutes, "analyses_at_once", s->workers, "queue", s->queue,
                               "analyses_a_minute", s->rate, "result_seconds", s->keep_results));
 }
 

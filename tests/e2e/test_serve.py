@@ -695,6 +695,24 @@ def test_notes_name_no_file_of_the_service():
         assert said.count(str(store)) >= 2, said
 
 
+def test_an_upload_ends_in_time_however_it_goes_on():
+    """Fast enough every second, and still longer than a request may take."""
+    with service("--upload_timeout", "3", "--timeout", "1", "--queue", "0") as s:
+        assert requests.get(s.url + "/version", timeout=60).json()["limits"]["upload_seconds"] == 3
+        began = time.time()
+        with socket.create_connection(("127.0.0.1", s.port), timeout=20) as c:
+            c.sendall(upload_head(10**8) + b"--bound\r\n%s\r\n\r\n" % FILE)
+            c.settimeout(0.1)
+            answer = b""
+            while not answer and time.time() < began + 20:
+                c.sendall(bytes(2048))  # 20 KiB a second
+                with contextlib.suppress(TimeoutError):
+                    answer = c.recv(65536)
+        raw_fault(answer, 408, "too_slow")
+        assert b"3 seconds" in answer and 3 <= time.time() - began < 10, answer
+        assert post(s).status_code == 200
+
+
 # --- what can be wrong ------------------------------------------------------------------------------------------------
 
 
