@@ -38,6 +38,10 @@ UT_MUST_CHECK ut_status ut_file_write(const char *path, const void *data, size_t
  */
 void ut_file_sweep(const char *folder, const char *prefix);
 
+/* Bounds a cache: removes the files of `folder` (not below it) whose names end so, those that were
+ * changed longest ago first, until the rest take at most `most` bytes. */
+void ut_file_trim(const char *folder, const char *ending, uint64_t most);
+
 /* Two halves of the same for writers that need a path: *temporary (free()) is a unique name beside
  * `path`; commit fsyncs and renames it; on failure and in discard it is removed. Both free it.
  * ut_file_sweep() may take what such a writer is at: not for folders that are swept. */

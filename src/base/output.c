@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -184,6 +186,58 @@ void ut_file_sweep(const char *folder, const char *prefix)
     }
     if (dir)
         closedir(dir);
+}
+
+typedef struct kept {
+    struct timespec changed;
+    uint64_t size;
+    char name[NAME_MAX + 1];
+} kept;
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct timespec *x = &((const kept *)a)->changed, *y = &((const kept *)b)->changed;
+    if (x->tv_sec != y->tv_sec)
+        return x->tv_sec < y->tv_sec ? 1 : -1;
+    return (x->tv_nsec < y->tv_nsec) - (x->tv_nsec > y->tv_nsec);
+}
+
+/* The files of an open folder whose names end so (free()); as many as memory lets it hold. */
+static kept *list_kept(DIR *dir, const char *ending, size_t *count)
+{
+    kept *files = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        struct stat st;
+        size_t n = strlen(e->d_name), tail = strlen(ending);
+        if (n < tail || strcmp(e->d_name + n - tail, ending) != 0 ||
+            fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+            continue;
+        if (!ut_grow(&files, &capacity, *count + 1, sizeof *files))
+            break;
+        kept *file = &files[(*count)++];
+        *file = (kept){.changed = st.st_mtim, .size = (uint64_t)st.st_size};
+        snprintf(file->name, sizeof file->name, "%s", e->d_name);
+    }
+    return files;
+}
+
+void ut_file_trim(const char *folder, const char *ending, uint64_t most)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    size_t count;
+    uint64_t sum = 0;
+    kept *files = list_kept(dir, ending, &count);
+    if (files)
+        qsort(files, count, sizeof *files, newest_first);
+    for (size_t i = 0; i < count; i++)
+        if ((sum += files[i].size) > most)
+            unlinkat(dirfd(dir), files[i].name, 0);
+    free(files);
+    closedir(dir);
 }
 
 ut_status ut_file_scratch(const char *folder, FILE **file, ut_error *err)

@@ -345,6 +345,12 @@ static ut_status train_text(training *t, const char *checkpoint, ut_error *err)
     return UT_OK;
 }
 
+static void forget_states(const char *voice, const char *text)
+{
+    unlink(voice);
+    unlink(text);
+}
+
 static ut_status train_heads(training *t, const char *voice, const char *text, ut_error *err)
 {
     UT_TRY(make_fingerprint(t, err));
@@ -352,11 +358,12 @@ static ut_status train_heads(training *t, const char *voice, const char *text, u
         UT_TRY(train_voice(t, voice, err));
     if (t->reads)
         UT_TRY(train_text(t, text, err));
-    if (!t->info.voice.name && !t->info.text.name)
-        return ut_fail(err, UT_ERR_FORMAT, "train",
-                       "nothing could be learned from %s, so no model was written",
-                       t->s->train_data_path);
-    return UT_OK;
+    if (t->info.voice.name || t->info.text.name)
+        return UT_OK;
+    forget_states(voice, text); /* the same again would end the same way */
+    return ut_fail(err, UT_ERR_FORMAT, "train",
+                   "nothing could be learned from %s, so no model was written",
+                   t->s->train_data_path);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -406,8 +413,7 @@ static ut_status work(training *t, ut_buf *summary, ut_error *err)
     UT_TRY(train_heads(t, voice, text, err));
     UT_TRY(write_all(t, summary, err));
     UT_TRY(fill_store(t, err));
-    unlink(voice);
-    unlink(text);
+    forget_states(voice, text);
     return UT_OK;
 }
 

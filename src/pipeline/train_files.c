@@ -6,10 +6,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "report/curves.h"
 #include "train/weighting.h"
 
 static const char card_ending[] = ".md";
+/* Of features that are kept: those of more than 100,000 utterances as Whisper base hears them. */
+#define CACHE_MOST (4096 * UT_MIB)
 
 /* models/emotion.pt -> models/emotion<ending> (free()) */
 static char *beside(const char *path, const char *ending)
@@ -36,6 +39,7 @@ ut_status ut_train_cache_folder(char **folder, ut_error *err)
         return ut_fail(err, status, "train", "%s; --no_cache keeps no features", why.message);
     }
     ut_file_sweep(path, "");
+    ut_file_trim(path, ".safetensors", CACHE_MOST);
     *folder = strdup(path);
     return *folder ? UT_OK : ut_fail_memory(err, "train");
 }
@@ -155,6 +159,40 @@ static void head_line(ut_buf *out, const char *what, const ut_encoder_id *encode
                 encoder->name, encoder->sha256, h->best + 1, h->count);
 }
 
+/* As a shell reads it as one word. */
+static void shell_word(ut_buf *out, const char *value)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+./:,=@%";
+    if (*value && !value[strspn(value, plain)]) {
+        ut_buf_adds(out, value);
+        return;
+    }
+    ut_buf_adds(out, "'");
+    for (; *value; value++)
+        if (*value == '\'')
+            ut_buf_adds(out, "'\\''");
+        else
+            ut_buf_add(out, value, 1);
+    ut_buf_adds(out, "'");
+}
+
+/* As code in Markdown, between more backticks than it holds in a row. */
+static void code(ut_buf *out, const ut_buf *text)
+{
+    const char *line = ut_buf_text(text);
+    size_t most = 0;
+    for (const char *at = line; *at; at++) {
+        size_t row = strspn(at, "`");
+        most = row > most ? row : most;
+    }
+    for (size_t i = 0; i <= most; i++)
+        ut_buf_adds(out, "`");
+    ut_buf_addf(out, most ? " %s " : "%s", line);
+    for (size_t i = 0; i <= most; i++)
+        ut_buf_adds(out, "`");
+}
+
 /* The command that makes the same model: every setting that the weights depend on. */
 static void recipe(ut_buf *out, const ut_settings *s)
 {
@@ -162,26 +200,38 @@ static void recipe(ut_buf *out, const ut_settings *s)
         "train_data_path", "val_data_path", "model_output_path", "label_map",  "init",
         "epochs",          "seed",          "asr_model",         "text_model", "modalities",
         "models_dir"};
-    ut_buf_adds(out, "`undertone train");
+    ut_buf line;
+    ut_buf_init(&line, 0);
+    ut_buf_adds(&line, "undertone train");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const ut_setting_row *row = ut_settings_find(names[i], strlen(names[i]));
         char room[32];
         if (!s->origins[row - ut_setting_rows] && strcmp(names[i], "seed") != 0)
             continue; /* as it is without being told */
-        const char *value = ut_settings_value(s, row, room);
-        const char *quote = value[strcspn(value, " \t'$;&|<>()*?~#\\")] ? "'" : "";
-        ut_buf_addf(out, " --%s %s%s%s", names[i], quote, value, quote);
+        ut_buf_addf(&line, " --%s ", names[i]);
+        shell_word(&line, ut_settings_value(s, row, room));
     }
-    ut_buf_adds(out, "`");
+    code(out, &line);
+    ut_buf_free(&line);
+}
+
+static void use(ut_buf *out, const char *model)
+{
+    ut_buf line;
+    ut_buf_init(&line, 0);
+    ut_buf_adds(&line, "undertone run --model ");
+    shell_word(&line, model);
+    code(out, &line);
+    ut_buf_free(&line);
 }
 
 static void make_card(ut_buf *out, const ut_train_outcome *o, const char *figure)
 {
     const ut_settings *s = o->settings;
-    ut_buf_addf(out,
-                "# %s\n\nEmotion heads that `undertone train` wrote; `undertone run --model %s` "
-                "judges with them.\n\n",
-                ut_path_base(s->model_output_path), s->model_output_path);
+    ut_buf_addf(out, "# %s\n\nEmotion heads that `undertone train` wrote; ",
+                ut_path_base(s->model_output_path));
+    use(out, s->model_output_path);
+    ut_buf_adds(out, " judges with them.\n\n");
     if (o->voice)
         head_line(out, "Voice", &o->info->voice, &o->voice->history);
     if (o->text)

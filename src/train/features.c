@@ -1,10 +1,12 @@
 #include "train/features.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -162,6 +164,8 @@ static bool recall(const extracting *e, const char *path, size_t count, worker *
     for (size_t i = 0; right && i < values; i++)
         right = (w->half[i] & 0x7c00) != 0x7c00; /* damaged: no number is kept */
     ut_weights_close(kept);
+    if (right) /* what is used stays when the cache is trimmed */
+        (void)utimensat(AT_FDCWD, path, NULL, 0);
     return right;
 }
 

@@ -105,6 +105,18 @@ bool ut_label_find(const ut_label_map *map, const char *name, ut_label *label)
     return find_built_in(folded, label);
 }
 
+/* A name may stand there again, but not for something else: which one was meant? */
+static ut_status check_agreement(const ut_label_map *map, const entry *e, const char *place,
+                                 ut_error *err)
+{
+    for (const entry *o = map->entries; o < e; o++)
+        if (strcmp(o->name, e->name) == 0 && memcmp(&o->label, &e->label, sizeof o->label) != 0)
+            return ut_fail(err, UT_ERR_FORMAT, "labels",
+                           "%s: \"%s\" is something else than further up; remove one of the two",
+                           place, e->name);
+    return UT_OK;
+}
+
 /* Adds "`name` is `emotion`"; `place` is for messages. */
 static ut_status add(ut_label_map *map, const char *name, const char *emotion, const char *place,
                      ut_error *err)
@@ -123,6 +135,7 @@ static ut_status add(ut_label_map *map, const char *name, const char *emotion, c
                        "%s: \"%.60s\" is to be \"%.60s\", which is none of sad, happy, angry, "
                        "neutral, non-neutral, skip",
                        place, name, emotion);
+    UT_TRY(check_agreement(map, e, place, err));
     map->count++;
     return UT_OK;
 }

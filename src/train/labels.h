@@ -7,9 +7,10 @@
  *     ecstatic,happy
  *     unclear,skip
  *
- * Upper and lower case, spaces, underscores and hyphens make no difference. The voice head tells
- * nine ways of speaking apart and adds them up to the five (models/emotion_voice/voice.h), so a
- * name also says which of the nine it may be. Immutable once read. */
+ * A name that stands there twice must mean the same. Upper and lower case, spaces, underscores and
+ * hyphens make no difference. The voice head tells nine ways of speaking apart and adds them up to
+ * the five (models/emotion_voice/voice.h), so a name also says which of the nine it may be.
+ * Immutable once read. */
 #ifndef UT_TRAIN_LABELS_H
 #define UT_TRAIN_LABELS_H
 

@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import resource
+import shlex
 import shutil
 import signal
 import struct
@@ -122,6 +123,32 @@ def test_train_and_run():
     train(model, "--seed", "2", "--modalities", "audio")
     run("run", "--audio_dir", SAMPLE, "--output_dir", work / "own", "--model", model, *LISTEN)
     assert load(next((work / "own").glob("*/conversation.json")))["utterances"] != before
+
+
+def test_the_recipe_is_a_command():
+    """Whatever the paths are called, a shell reads the card's command as it was given."""
+    odd = work / "a maker's `own` data"
+    for part in ("train", "val"):
+        shutil.copytree(work / part, odd / part)
+    model = odd / "it's $HOME.pt"
+    train(model, "--epochs", "1", "--modalities", "text", data=odd)
+    lines = (odd / "it's $HOME.md").read_text().splitlines()
+    recipe = next(line for line in lines if "**Recipe**" in line)
+    words = shlex.split(recipe.split("`` ")[1].split(" ``.")[0])
+    assert words[:2] == ["undertone", "train"] and words[words.index("--model_output_path") + 1] == str(model), words
+    assert words[words.index("--train_data_path") + 1] == str(odd / "train"), words
+    assert words[words.index("--seed") + 1] == "1", words
+
+
+def test_nothing_to_learn_leaves_nothing():
+    data = work / "same_words"
+    for part in ("train", "val"):
+        (data / part).mkdir(parents=True)
+        rows = "".join(f"Kids are talking by the door.,{emotion}\n" for emotion in EMOTIONS for _ in range(4))
+        (data / part / "m.csv").write_text("text,emotion\n" + rows)
+    _, err = train(data / "m.pt", data=data, expect=1)
+    assert "nothing could be learned" in err, err
+    assert files(data) == ["train/m.csv", "val/m.csv"], files(data)
 
 
 def test_interrupted():

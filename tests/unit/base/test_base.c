@@ -2,6 +2,7 @@
  * children. */
 #include "ut_test.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -236,6 +237,33 @@ static void a_sweep_takes_its_prefix_alone(void **state)
     }
 }
 
+static void trimming_keeps_what_was_used_last(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"c.kept", "a.kept", "b.kept", "d.other"};
+    static const long ages[] = {30, 20, 10, 40};
+    char *path[4];
+    for (size_t i = 0; i < 4; i++) {
+        const struct timespec when[2] = {{.tv_sec = 1000000 - ages[i]},
+                                         {.tv_sec = 1000000 - ages[i]}};
+        path[i] = ut_path_join(folder, names[i]);
+        assert_int_equal(ut_file_write(path[i], "1234", 4, NULL), UT_OK);
+        assert_int_equal(utimensat(AT_FDCWD, path[i], when, 0), 0);
+    }
+    ut_file_trim(folder, ".kept", 12);
+    assert_true(ut_file_exists(path[0]));
+    ut_file_trim(folder, ".kept", 11);
+    assert_false(ut_file_exists(path[0]));
+    assert_true(ut_file_exists(path[1]) && ut_file_exists(path[2]) && ut_file_exists(path[3]));
+    ut_file_trim(folder, ".kept", 0);
+    assert_false(ut_file_exists(path[1]) || ut_file_exists(path[2]));
+    ut_file_trim("/nowhere/at/all", ".kept", 0);
+    for (size_t i = 0; i < 4; i++) {
+        unlink(path[i]);
+        free(path[i]);
+    }
+}
+
 static void paths_are_taken_apart(void **state)
 {
     (void)state;
@@ -408,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_write_is_whole_or_absent),
         cmocka_unit_test(a_pipe_is_not_written_over),
         cmocka_unit_test(a_sweep_takes_its_prefix_alone),
+        cmocka_unit_test(trimming_keeps_what_was_used_last),
         cmocka_unit_test(paths_are_taken_apart),
         cmocka_unit_test(json_numbers_survive_being_written),
         cmocka_unit_test(json_embeddings_are_exact),

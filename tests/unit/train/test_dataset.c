@@ -126,7 +126,8 @@ static void test_kinds(void **state)
 static void test_label_map(void **state)
 {
     (void)state;
-    static const char table[] = "label,emotion\nSo-So,neutral\njoy,skip\nfrustration,non-neutral\n";
+    static const char table[] =
+        "label,emotion\nSo-So,neutral\njoy,skip\nJoy,skip\nfrustration,non-neutral\n";
     static const char json[] = " {\"so so\": \"neutral\", \"joy\": \"skip\", "
                                "\"frustration\": \"non-neutral\"}";
     const char *const maps[] = {table, json};
@@ -150,9 +151,14 @@ static void test_label_map(void **state)
 static void test_bad_label_map(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "label,emotion\nx,purple\n", "name,emotion\nx,sad\n", "{\"x\": 3}", "{\"x\"", "",
-        "label,emotion\n,sad\n"};
+    static const char *const bad[] = {"label,emotion\nx,purple\n",
+                                      "name,emotion\nx,sad\n",
+                                      "{\"x\": 3}",
+                                      "{\"x\"",
+                                      "",
+                                      "label,emotion\n,sad\n",
+                                      "label,emotion\nx-1,sad\njoy,happy\nX 1,happy\n",
+                                      "{\"x\": \"sad\", \"X\": \"skip\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ut_error err;
         const ut_label_map *map;
