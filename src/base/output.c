@@ -233,7 +233,7 @@ void ut_file_trim(const char *folder, const char *ending, uint64_t most)
     kept *files = list_kept(dir, ending, &count);
     if (files)
         qsort(files, count, sizeof *files, newest_first);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; files && i < count; i++)
         if ((sum += files[i].size) > most)
             unlinkat(dirfd(dir), files[i].name, 0);
     free(files);
