@@ -20,12 +20,12 @@ typedef struct ut_formant_frame {
     ut_lpc_formant formants[UT_FORMANTS]; /* by rising frequency */
 } ut_formant_frame;
 
-/* Frames of n samples at UT_FORMANTS_RATE, 0 if n is shorter than a window. Frame i is about second
- * ut_formant_time(). */
+/* Frames of n samples at UT_FORMANTS_RATE: one if n is shorter than a window, none of less than a
+ * millisecond. Frame i is about second ut_formant_time(). */
 size_t ut_formant_frames(size_t n);
 double ut_formant_time(size_t n, size_t frame);
 
-/* frames[ut_formant_frames()]. Allocates about 6 bytes a sample while it runs. */
+/* frames[ut_formant_frames()]. Allocates what ut_downsample() does: 16 to 32 bytes a sample. */
 UT_MUST_CHECK ut_status ut_formant_track(const float *pcm, size_t n, ut_formant_frame *frames,
                                          ut_error *err);
 
