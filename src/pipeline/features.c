@@ -154,6 +154,7 @@ static ut_status measure_all(work *w, const ut_inputs *inputs, size_t *failed, u
         if (r->finished)
             r->finished(r->context, w->input->file, length, ut_clock_wall() - began,
                         status == UT_OK ? NULL : err, warning);
+        UT_TRY(status == UT_OK ? ut_table_keep(w->table, err) : ut_table_drop(w->table, err));
     }
     return UT_OK;
 }

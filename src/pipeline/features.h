@@ -32,9 +32,10 @@ typedef struct ut_feature_request {
     const atomic_bool *cancelled;
 } ut_feature_request;
 
-/* A recording that fails is told of, and the rows of the others stay; *failed counts them. Nothing
- * is written where all fail. Memory grows with the window, or is that of ten minutes. Errors:
- * UT_ERR_USAGE (set, level, window, the table's name), UT_ERR_CANCELLED, ... */
+/* A recording that fails is told of, and the rows of the others stay; of itself it has none,
+ * wherever it failed. *failed counts them. No file is written where all fail. Memory grows with the
+ * window, or is that of ten minutes. Errors: UT_ERR_USAGE (set, level, window, the table's name),
+ * UT_ERR_CANCELLED, ... */
 UT_MUST_CHECK ut_status ut_run_features(const ut_feature_request *request, size_t *failed,
                                         ut_error *err);
 

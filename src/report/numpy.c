@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/error.h"
@@ -51,6 +52,15 @@ ut_status ut_spool_texts(ut_spool *spool, const char *const *texts, size_t count
     return UT_OK;
 }
 
+ut_status ut_spool_return(ut_spool *spool, const ut_spool *then, ut_error *err)
+{
+    if (fflush(spool->file) != 0 || ftruncate(fileno(spool->file), (off_t)then->bytes) != 0 ||
+        fseeko(spool->file, (off_t)then->bytes, SEEK_SET) != 0)
+        return ut_fail_errno(err, UT_ERR_IO, "table", "cannot write a scratch file");
+    *spool = *then;
+    return UT_OK;
+}
+
 void ut_spool_close(ut_spool *spool)
 {
     if (spool->file)
@@ -73,7 +83,7 @@ static void fill_header(const ut_npy *a, char header[HEADER + 1])
     snprintf(header + 10, HEADER - 9, "%-*s\n", HEADER - 11, text);
 }
 
-static ut_status copy(const ut_spool *spool, const ut_sink *sink, ut_error *err)
+ut_status ut_spool_copy(const ut_spool *spool, const ut_sink *sink, ut_error *err)
 {
     char *block = malloc(BLOCK);
     if (!block)
@@ -97,7 +107,7 @@ ut_status ut_npy_write(const ut_npy *array, const ut_sink *sink, ut_error *err)
     if (fflush(array->spool->file) != 0)
         return ut_fail_errno(err, UT_ERR_IO, "table", "cannot write a scratch file");
     UT_TRY(sink->put(sink->context, header, HEADER, err));
-    return copy(array->spool, sink, err);
+    return ut_spool_copy(array->spool, sink, err);
 }
 
 static void little(uint8_t *out, uint64_t value, int bytes)

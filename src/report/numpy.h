@@ -24,6 +24,10 @@ UT_MUST_CHECK ut_status ut_spool_put(ut_spool *spool, const void *bytes, size_t 
 /* Texts as one array, each as wide as the longest. */
 UT_MUST_CHECK ut_status ut_spool_texts(ut_spool *spool, const char *const *texts, size_t count,
                                        size_t *letters, ut_error *err);
+/* Takes back what was put since it was as in `then`, a copy. */
+UT_MUST_CHECK ut_status ut_spool_return(ut_spool *spool, const ut_spool *then, ut_error *err);
+/* What it holds, from its beginning. */
+UT_MUST_CHECK ut_status ut_spool_copy(const ut_spool *spool, const ut_sink *sink, ut_error *err);
 void ut_spool_close(ut_spool *spool);
 
 /* A spooled array with what its header says. */

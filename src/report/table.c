@@ -13,7 +13,9 @@
 
 typedef enum format { CSV, ARFF, NPY, NPZ } format;
 
-enum { VALUES, FILE_INDEX, START, END, NAMES, FILES, SPOOLS };
+/* Scratch files: rows as text until they are kept, or the parts of arrays. Those that grow with the
+ * rows come first. */
+enum { LINES, VALUES = 0, FILE_INDEX, START, END, NAMES, FILES, SPOOLS, GROWING = NAMES };
 
 struct ut_table {
     const ut_table_shape *shape;
@@ -24,6 +26,8 @@ struct ut_table {
     ut_spool spools[SPOOLS];
     size_t name_letters, file_letters;
     uint64_t rows;
+    ut_spool kept_spools[GROWING]; /* as they were at the last keep */
+    uint64_t kept_rows;
 };
 
 static bool format_of(const char *path, format *out)
@@ -38,14 +42,19 @@ static bool format_of(const char *path, format *out)
     return false;
 }
 
-static ut_status put_line(ut_table *t, ut_error *err)
+static ut_status put_line(ut_table *t, const ut_sink *sink, ut_error *err)
 {
     ut_status status = ut_buf_status(&t->line);
     if (status != UT_OK)
         return ut_fail_memory(err, "table");
-    status = t->sink.put(t->sink.context, t->line.data, t->line.length, err);
+    status = sink->put(sink->context, t->line.data, t->line.length, err);
     ut_buf_clear(&t->line);
     return status;
+}
+
+static ut_status spool_text(void *spool, const void *bytes, size_t count, ut_error *err)
+{
+    return ut_spool_put(spool, bytes, count, err);
 }
 
 /* Single quotes, as Weka reads them; what ends or escapes a name does not get into it. */
@@ -65,7 +74,7 @@ static ut_status begin_csv(ut_table *t, ut_error *err)
         ut_csv_cell(&t->line, t->shape->names[i]);
     }
     ut_buf_add(&t->line, "\n", 1);
-    return put_line(t, err);
+    return put_line(t, &t->sink, err);
 }
 
 static ut_status begin_arff(ut_table *t, ut_error *err)
@@ -81,21 +90,32 @@ static ut_status begin_arff(ut_table *t, ut_error *err)
     for (size_t i = 0; i < s->columns; i++)
         ut_buf_addf(&t->line, "@attribute %s numeric\n", s->names[i]);
     ut_buf_adds(&t->line, "\n@data\n");
-    return put_line(t, err);
+    return put_line(t, &t->sink, err);
 }
 
-static ut_status begin_numpy(ut_table *t, const char *path, ut_error *err)
+/* Beside the table, where there is room for it; without one, where temporary files go. */
+static ut_status open_spools(ut_table *t, const char *path, ut_error *err)
 {
-    size_t length = (size_t)(ut_path_base(path) - path);
-    char *folder = length ? strndup(path, length) : strdup(".");
+    const char *temporary = getenv("TMPDIR");
+    size_t length = path ? (size_t)(ut_path_base(path) - path) : 0;
+    char *folder = length                    ? strndup(path, length)
+                   : path                    ? strdup(".")
+                   : temporary && *temporary ? strdup(temporary)
+                                             : strdup("/tmp");
     if (!folder)
         return ut_fail_memory(err, "table");
     ut_status status = UT_OK;
-    for (int i = 0; i < (t->format == NPZ ? SPOOLS : 1) && status == UT_OK; i++)
+    for (int i = 0; i < (t->format == NPZ ? SPOOLS : 1) && status == UT_OK; i++) {
         status = ut_spool_open(folder, &t->spools[i], err);
+        if (i < GROWING)
+            t->kept_spools[i] = t->spools[i];
+    }
     free(folder);
-    if (t->format == NPY || status != UT_OK)
-        return status;
+    return status;
+}
+
+static ut_status begin_archive(ut_table *t, ut_error *err)
+{
     const ut_table_shape *s = t->shape;
     UT_TRY(ut_spool_texts(&t->spools[NAMES], s->names, s->columns, &t->name_letters, err));
     return ut_spool_texts(&t->spools[FILES], s->files, s->file_count, &t->file_letters, err);
@@ -122,9 +142,12 @@ ut_status ut_table_open(const char *path, const ut_sink *sink, const ut_table_sh
         t->sink = *sink;
     }
     if (status == UT_OK)
+        status = open_spools(t, path, err);
+    if (status == UT_OK)
         status = kind == CSV    ? begin_csv(t, err)
                  : kind == ARFF ? begin_arff(t, err)
-                                : begin_numpy(t, path, err);
+                 : kind == NPZ  ? begin_archive(t, err)
+                                : UT_OK;
     if (status != UT_OK) {
         ut_table_discard(t);
         return status;
@@ -164,7 +187,30 @@ ut_status ut_table_row(ut_table *table, size_t file, double start, double end, c
             ut_buf_adds(&t->line, t->format == CSV ? "," : ",?");
     }
     ut_buf_add(&t->line, "\n", 1);
-    return put_line(t, err);
+    const ut_sink spool = {spool_text, &t->spools[LINES]};
+    return put_line(t, &spool, err);
+}
+
+ut_status ut_table_keep(ut_table *table, ut_error *err)
+{
+    ut_table *t = table;
+    if (t->format == CSV || t->format == ARFF) {
+        UT_TRY(ut_spool_copy(&t->spools[LINES], &t->sink, err));
+        return ut_table_drop(t, err);
+    }
+    memcpy(t->kept_spools, t->spools, sizeof t->kept_spools);
+    t->kept_rows = t->rows;
+    return UT_OK;
+}
+
+ut_status ut_table_drop(ut_table *table, ut_error *err)
+{
+    ut_table *t = table;
+    for (int i = 0; i < GROWING; i++)
+        if (t->spools[i].file)
+            UT_TRY(ut_spool_return(&t->spools[i], &t->kept_spools[i], err));
+    t->rows = t->kept_rows;
+    return UT_OK;
 }
 
 static ut_status write_archive(ut_table *t, ut_error *err)
@@ -186,11 +232,11 @@ static ut_status write_archive(ut_table *t, ut_error *err)
 ut_status ut_table_commit(ut_table *table, ut_error *err)
 {
     ut_table *t = table;
-    ut_status status = UT_OK;
-    if (t->format == NPY) {
+    ut_status status = ut_table_drop(t, err);
+    if (status == UT_OK && t->format == NPY) {
         ut_npy array = {&t->spools[VALUES], "<f4", t->rows, t->shape->columns, NULL};
         status = ut_npy_write(&array, &t->sink, err);
-    } else if (t->format == NPZ) {
+    } else if (status == UT_OK && t->format == NPZ) {
         status = write_archive(t, err);
     }
     if (status == UT_OK && t->output) {

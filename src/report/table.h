@@ -6,8 +6,9 @@
  *   .npz   features as in .npy; names [columns]; files; file [rows], an index into files; start and
  *          end [rows]
  *
- * What is held in memory does not grow with the rows. The file is whole under its name after
- * ut_table_commit(), or not there. One thread. */
+ * Rows are part of the table when they are kept: a recording's together. What is held in memory
+ * does not grow with the rows; those that are not kept yet lie in a scratch file. The file is whole
+ * under its name after ut_table_commit(), or not there. One thread. */
 #ifndef UT_REPORT_TABLE_H
 #define UT_REPORT_TABLE_H
 
@@ -33,7 +34,10 @@ UT_MUST_CHECK ut_status ut_table_open(const char *path, const ut_sink *sink,
 /* A row of values[columns] about `file` (its index). */
 UT_MUST_CHECK ut_status ut_table_row(ut_table *table, size_t file, double start, double end,
                                      const float *values, ut_error *err);
-/* Both end the table. */
+/* The rows since the last keep or drop are part of it, or were never there. */
+UT_MUST_CHECK ut_status ut_table_keep(ut_table *table, ut_error *err);
+UT_MUST_CHECK ut_status ut_table_drop(ut_table *table, ut_error *err);
+/* Both end the table; what was not kept is not in it. */
 UT_MUST_CHECK ut_status ut_table_commit(ut_table *table, ut_error *err);
 void ut_table_discard(ut_table *table); /* NULL is fine */
 

@@ -232,6 +232,35 @@ def test_full_disk():
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_recording_that_fails_in_its_middle_has_no_rows():
+    """Of one whose samples are no numbers that is known at its end alone; the table is as without it."""
+    folder = work / "break"
+    folder.mkdir()
+    sound = [math.nan] * 16000 * 8
+    data = struct.pack(f"<{len(sound)}f", *sound)
+    (folder / "b.wav").write_bytes(
+        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 3, 1, 16000, 64000, 4, 32) +
+        b"data" + struct.pack("<I", len(data)) + data)
+    for name, seconds in (("a.wav", 4.0), ("c.wav", 3.0)):
+        save(folder / name, voice(seconds))
+    options = ("--set", "egemaps", "--level", "windows", "--window", "1", "--step", "1")
+    whole = [run("features", folder / name, *options)[0].splitlines() for name in ("a.wav", "c.wav")]
+    out, err = run("features", folder, *options, expect=1)
+    assert "b.wav" in err and "not numbers" in err and "1 recording could not be measured" in err, err
+    assert out.splitlines() == whole[0] + whole[1][1:], out
+    tables = [work / f"break.{ending}" for ending in ("csv", "arff", "npy", "npz")]
+    for path in tables:
+        run("features", folder, *options, "--output", path, expect=1)
+    assert tables[0].read_text() == out
+    data = tables[1].read_text().split("@data\n")[1].splitlines()
+    assert [line.split(",")[:2] for line in data] == [[f"'{r.split(',')[0]}'", r.split(",")[1]] for r in out.splitlines()[1:]], data
+    assert npy(tables[2].read_bytes())[0] == (7, 88)
+    with zipfile.ZipFile(tables[3]) as archive:
+        assert npy(archive.read("file.npy"))[1]== [0] * 4 + [2] * 3
+        assert npy(archive.read("start.npy"))[1]== [0, 1, 2, 3, 0, 1, 2]
+        assert npy(archive.read("features.npy"))[0] == (7, 88)
+
+
 def test_half_an_hour_takes_no_more_memory():
     save(work / "long_talk.wav", voice(1.0), times=1800)
     _, rows = measured(work / "long_talk.wav", "--level", "windows", "--window", "2", "--step", "300", "--set", "mfcc-kaldi")
