@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/database.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "pipeline/home.h"
@@ -230,19 +231,6 @@ static ut_status create_tables(ut_records *r, ut_error *err)
                : (status == UT_OK ? UT_ERR_IO : status);
 }
 
-/* Turning to the write-ahead log needs the file alone for a moment, and SQLite does not wait for it
- * by itself. */
-static int use_wal(sqlite3 *db)
-{
-    int rc = SQLITE_BUSY;
-    for (int waited = 0; rc == SQLITE_BUSY && waited < WAIT_MS; waited += 20) {
-        rc = sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-        if (rc == SQLITE_BUSY)
-            nanosleep(&(struct timespec){0, 20 * 1000000}, NULL);
-    }
-    return rc;
-}
-
 static ut_status allocate(const char *home, ut_records **records, ut_error *err)
 {
     ut_records *r = calloc(1, sizeof *r);
@@ -283,7 +271,7 @@ static ut_status open_for_runs(ut_records *r, ut_error *err)
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(r->db, WAIT_MS);
     if (rc == SQLITE_OK)
-        rc = use_wal(r->db);
+        rc = ut_database_use_wal(r->db, WAIT_MS);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(r->db, "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON", NULL, NULL,
                           NULL);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/database.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -171,9 +172,11 @@ static int number_of(ut_embedded *e, const char *sql, sqlite3_int64 *value)
 static int create_tables(ut_embedded *e, ut_store_space space)
 {
     sqlite3_int64 tables = 0;
-    int rc = sqlite3_exec(e->db,
-                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                          "PRAGMA wal_autocheckpoint=4000; BEGIN IMMEDIATE",
+    int rc = ut_database_use_wal(e->db, WAIT_MS);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(e->db,
+                          "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;"
+                          "BEGIN IMMEDIATE",
                           NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return rc;
