@@ -10,6 +10,7 @@
 #include "dsp/features.h"
 #include "dsp/formants.h"
 #include "dsp/functionals.h"
+#include "dsp/intensity.h"
 #include "dsp/mfcc.h"
 #include "dsp/pitch.h"
 #include "dsp/spectral.h"
@@ -333,6 +334,97 @@ static ut_status formant_frames(ut_feature_set *set, const float *pcm, size_t n,
     return status;
 }
 
+/* ----------------------------------------------------------------------- intensity */
+
+static const char *const intensity_names[] = {"intensity_mean_db", "intensity_median_db",
+                                              "intensity_std_db", "intensity_min_db",
+                                              "intensity_max_db"};
+enum { INTENSITY = sizeof intensity_names / sizeof *intensity_names };
+static const double INTENSITY_LOWEST = 75.0; /* hertz of pitch, which set the window */
+
+static size_t intensity_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return INTENSITY;
+}
+
+static void intensity_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", intensity_names[index]);
+}
+
+static size_t intensity_frame_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return 1;
+}
+
+static void intensity_frame_column(const ut_feature_set *set, size_t index,
+                                   char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    (void)index;
+    snprintf(name, UT_FEATURE_NAME, "intensity_db");
+}
+
+/* Frames are told by their middle 10.7 ms. */
+static ut_feature_grid intensity_grid(const ut_feature_set *set, size_t n)
+{
+    (void)set;
+    double hop = ut_intensity_hop(INTENSITY_LOWEST);
+    size_t count = ut_intensity_frames(INTENSITY_LOWEST, n);
+    return (ut_feature_grid){
+        count, count ? ut_intensity_time(INTENSITY_LOWEST, n, 0) - hop / 2 : 0.0, hop, hop};
+}
+
+static ut_status intensity_track(const float *pcm, size_t n, double **db, ut_error *err)
+{
+    *db = calloc(ut_intensity_frames(INTENSITY_LOWEST, n) + 1, sizeof **db);
+    if (!*db)
+        return ut_fail_memory(err, "features");
+    return ut_intensity_track(INTENSITY_LOWEST, pcm, n, *db, err);
+}
+
+static ut_status intensity_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                                  ut_error *err)
+{
+    double *db;
+    ut_status status = intensity_track(pcm, n, &db, err);
+    for (size_t f = 0; status == UT_OK && f < intensity_grid(set, n).count; f++)
+        rows[f] = (float)db[f];
+    free(db);
+    return status;
+}
+
+/* The mean is that of the energy, the deviation a sample's: as Praat has them. */
+static ut_status intensity_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                                   ut_error *err)
+{
+    size_t count = intensity_grid(set, n).count;
+    for (size_t i = 0; i < INTENSITY; i++)
+        values[i] = NAN;
+    float *rows = calloc(count + 1, sizeof *rows);
+    if (!rows)
+        return ut_fail_memory(err, "features");
+    ut_status status = intensity_frames(set, pcm, n, rows, err);
+    if (status == UT_OK && count) {
+        ut_moments m = ut_moments_of(rows, count);
+        double energy = 0.0;
+        for (size_t f = 0; f < count; f++)
+            energy += pow(10.0, 0.1 * (double)rows[f]);
+        ut_sort(rows, count);
+        values[0] = (float)(10.0 * log10(energy / (double)count));
+        values[1] = (float)ut_quantile(rows, count, 0.5);
+        if (count > 1)
+            values[2] = (float)(m.deviation * sqrt((double)count / (double)(count - 1)));
+        values[3] = rows[0];
+        values[4] = rows[count - 1];
+    }
+    free(rows);
+    return status;
+}
+
 /* ----------------------------------------------- what conversation.json has of an utterance */
 
 static size_t voice_columns(const ut_feature_set *set)
@@ -366,6 +458,9 @@ static const kind kinds[] = {
      pitch_summary, pitch_frame_columns, pitch_frame_column, pitch_grid, pitch_frames},
     {"formants", "F1-F5 and their bandwidths by Burg's method below 5500 Hz, after Praat", NULL,
      NULL, NULL, NULL, formant_columns, formant_column, formant_grid, formant_frames},
+    {"intensity", "Praat's intensity in dB, lowest pitch 75 Hz", NULL, intensity_columns,
+     intensity_column, intensity_summary, intensity_frame_columns, intensity_frame_column,
+     intensity_grid, intensity_frames},
     {"mfcc-htk", "c1-c12, c0 and their first and second differences, as HTK and openSMILE",
      open_htk, NULL, NULL, NULL, mfcc_columns, mfcc_column, mfcc_grid, mfcc_frames},
     {"mfcc-kaldi", "log energy and c1-c12, as Kaldi", open_kaldi, NULL, NULL, NULL, mfcc_columns,

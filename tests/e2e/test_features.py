@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import packages  # noqa: E402
 
 work = pathlib.Path(tempfile.mkdtemp(prefix="ut_features_"))
-SETS = {"egemaps": (88, 25), "voice": (67, 0), "pitch": (6, 2), "formants": (20, 10), "mfcc-htk": (78, 39), "mfcc-kaldi": (26, 13), "mfcc-librosa": (40, 20), "spectral": (12, 6)}
+SETS = {"egemaps": (88, 25), "voice": (67, 0), "pitch": (6, 2), "formants": (20, 10), "intensity": (5, 1), "mfcc-htk": (78, 39), "mfcc-kaldi": (26, 13), "mfcc-librosa": (40, 20), "spectral": (12, 6)}
 
 
 def save(path, samples, times=1, rate=16000):
@@ -68,9 +68,9 @@ def test_every_set_at_every_level():
             assert "no frames" in err, err
             continue
         head, rows = measured(work / "voice.wav", "--set", name, "--level", "frames")
-        assert len(head) == 3 + frame and len(rows) == {"mfcc-librosa": 63, "egemaps": 195, "pitch": 197, "formants": 312}.get(name, 198), (name, len(rows))
+        assert len(head) == 3 + frame and len(rows) == {"mfcc-librosa": 63, "egemaps": 195, "pitch": 197, "formants": 312, "intensity": 180}.get(name, 198), (name, len(rows))
         step = float(rows[9][1]) - float(rows[8][1])
-        assert abs(step - {"mfcc-librosa": 0.032, "formants": 0.00625}.get(name, 0.01)) < 1e-6, step
+        assert abs(step - {"mfcc-librosa": 0.032, "formants": 0.00625, "intensity": 0.8 / 75}.get(name, 0.01)) < 1e-6, step
     out, _ = run("features", "--help")
     assert all(f"--set {name}" in out for name in SETS), out
 
@@ -178,7 +178,7 @@ def test_forty_decibels_softer():
         head, (a,) = measured(work / "loud.wav", "--set", name)
         _, (b,) = measured(work / "soft.wav", "--set", name)
         for column, x, y in zip(head[3:], a[3:], b[3:]):
-            if column in LEVELS:
+            if column in LEVELS or name == "intensity" and "std" not in column:
                 assert float(x) - float(y) > 9, (name, column, x, y)
             elif name == "egemaps" and column.startswith(FOLLOW):
                 assert math.isfinite(float(y)), (name, column, x, y)
