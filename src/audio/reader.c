@@ -69,13 +69,15 @@ static void pick(ut_audio *audio, size_t frames)
 {
     size_t channels = (size_t)audio->source->info.channels;
     float *in = audio->decoded;
-    for (size_t i = 0; i < frames * channels; i++)
-        if (!(fabsf(in[i]) <= 1e4f)) {
-            in[i] = 0;
-            audio->unusable++;
-        }
+    size_t unusable = 0;
+    for (size_t i = 0; i < frames * channels; i++) {
+        bool usable = fabsf(in[i]) <= 1e4f;
+        in[i] = usable ? in[i] : 0.0f;
+        unusable += !usable;
+    }
+    audio->unusable += unusable;
     audio->samples += frames * channels;
-    if (audio->channel == UT_AUDIO_ALL) {
+    if (audio->channel == UT_AUDIO_ALL || (audio->channel == UT_AUDIO_MIX && channels == 1)) {
         memcpy(audio->picked, in, frames * channels * sizeof *in);
     } else if (audio->channel >= 0) {
         ut_gate_run(&audio->gate, in, frames, channels, (size_t)audio->channel, audio->picked);

@@ -7,6 +7,7 @@
 #include "dsp/fft.h"
 #include "dsp/lpc.h"
 #include "dsp/mel.h"
+#include "dsp/mfcc.h"
 #include "nn/ops.h"
 
 enum {
@@ -16,7 +17,6 @@ enum {
     BEFORE = (POINTS - FRAME) / 2, /* zeros in front of the frame: openSMILE centres it */
     BANDS = 26,
     CEPSTRA = 4,
-    LIFTER = 22,
     ORDER = 11,
     LPC_RATE = 11000,
     LPC_POINTS = 352, /* of the inverse transform: 512 / 16000 s at 11 kHz */
@@ -35,7 +35,7 @@ static const double COMPRESSION = 0.33;
 static const float BAND_FLOOR = 1e-9f, POWER_FLOOR = 1e-14f;
 
 struct ut_gemaps_short {
-    ut_fft *fft, *resample;
+    ut_fft *resample;
     ut_mel *mel;
     int has_last;
     float window[FRAME];
@@ -65,11 +65,7 @@ static void prepare_bands(ut_gemaps_short *s)
         s->hearing[b] = (float)(0.06901881 * pow(equal_loudness(hz), COMPRESSION));
     }
     for (int c = 1; c <= CEPSTRA; c++)
-        for (int b = 0; b < BANDS; b++) {
-            double lifter = 1.0 + LIFTER / 2.0 * sin(M_PI * c / LIFTER);
-            s->cosine[c - 1][b] =
-                (float)(lifter * sqrt(2.0 / BANDS) * cos(M_PI * c / BANDS * (b + 0.5)));
-        }
+        ut_mfcc_cosine((size_t)c, BANDS, sqrt(2.0 / BANDS), true, s->cosine[c - 1]);
 }
 
 ut_gemaps_short *ut_gemaps_short_create(void)
@@ -84,21 +80,18 @@ ut_gemaps_short *ut_gemaps_short_create(void)
                               .scale = UT_MEL_HTK,
                               .warped = true,
                               .window = UT_WINDOW_HAMMING};
-    ut_fft *fft = ut_fft_create(POINTS), *resample = ut_fft_create(LPC_POINTS);
+    ut_fft *resample = ut_fft_create(LPC_POINTS);
     ut_mel *mel = NULL;
     ut_gemaps_short *s = NULL;
-    if (fft && resample && ut_mel_create(&options, &mel, NULL) == UT_OK) {
-        size_t floats = ut_fft_scratch(fft) > ut_fft_scratch(resample) ? ut_fft_scratch(fft)
-                                                                       : ut_fft_scratch(resample);
-        s = calloc(1, sizeof *s + floats * sizeof(float));
+    if (resample && ut_mel_create(&options, &mel, NULL) == UT_OK) {
+        size_t one = ut_fft_scratch(ut_mel_transform(mel)), other = ut_fft_scratch(resample);
+        s = calloc(1, sizeof *s + (one > other ? one : other) * sizeof(float));
     }
     if (!s) {
         ut_mel_destroy(mel);
         ut_fft_destroy(resample);
-        ut_fft_destroy(fft);
         return NULL;
     }
-    s->fft = fft;
     s->resample = resample;
     s->mel = mel;
     ut_window_fill(UT_WINDOW_HAMMING, FRAME, s->window);
@@ -112,7 +105,6 @@ void ut_gemaps_short_destroy(ut_gemaps_short *s)
         return;
     ut_mel_destroy(s->mel);
     ut_fft_destroy(s->resample);
-    ut_fft_destroy(s->fft);
     free(s);
 }
 
@@ -120,7 +112,7 @@ static void transform(ut_gemaps_short *s, const float *pcm)
 {
     for (int i = 0; i < FRAME; i++)
         s->frame[BEFORE + i] = pcm[i] * s->window[i];
-    ut_fft_forward(s->fft, s->frame, s->re, s->im, s->scratch);
+    ut_fft_forward(ut_mel_transform(s->mel), s->frame, s->re, s->im, s->scratch);
 }
 
 static float sum_of(const float *x, int from, int to)

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
 typedef struct filter {
     int first, count; /* bins */
     int offset;       /* into weights */
@@ -136,6 +138,11 @@ const ut_mel_options *ut_mel_get(const ut_mel *mel)
     return &mel->options;
 }
 
+const ut_fft *ut_mel_transform(const ut_mel *mel)
+{
+    return mel->fft;
+}
+
 int ut_mel_frames(const ut_mel *mel, size_t n)
 {
     size_t frame = (size_t)mel->options.frame;
@@ -166,20 +173,68 @@ void ut_mel_apply(const ut_mel *mel, const float *spectrum, float *out)
     }
 }
 
-/* Cuts a frame into every `step`-th float of out, ready for the transform. */
-static void cut(const ut_mel *mel, const float *pcm, float *out, int step)
+/* What is taken off a frame's samples. */
+static float mean_of(const ut_mel *mel, const float *pcm)
 {
     const ut_mel_options *o = &mel->options;
     double sum = 0;
     for (int i = 0; o->centred && i < o->frame; i++)
         sum += pcm[i];
-    float mean = (float)(sum / o->frame);
+    return (float)(sum / o->frame);
+}
+
+/* A frame, ready for the transform. */
+static void cut(const ut_mel *mel, const float *pcm, float *out)
+{
+    const ut_mel_options *o = &mel->options;
+    float mean = mean_of(mel, pcm);
     for (int i = 0; i < o->frame; i++) {
         float before = pcm[i ? i - 1 : 0] - mean;
-        out[i * step] = (pcm[i] - mean - o->emphasis * before) * mel->window[i];
+        out[i] = (pcm[i] - mean - o->emphasis * before) * mel->window[i];
     }
-    for (int i = o->frame; i < o->fft; i++)
-        out[i * step] = 0;
+    memset(out + o->frame, 0, (size_t)(o->fft - o->frame) * sizeof *out);
+}
+
+/* Sample by sample beside one another: x[k][i] is y[i][k]. */
+static void turn(const quad x[4], quad y[4])
+{
+    quad a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
+    quad b = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+    quad c = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
+    quad d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+    y[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    y[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    y[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    y[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
+/* Four frames a hop apart, out[fft]: the same operations as cut()'s. */
+static void cut_four(const ut_mel *mel, const float *pcm, quad *out)
+{
+    const ut_mel_options *o = &mel->options;
+    const float *frames[4];
+    quad mean, before;
+    for (int k = 0; k < 4; k++) {
+        frames[k] = pcm + (size_t)k * (size_t)o->hop;
+        mean[k] = mean_of(mel, frames[k]);
+        before[k] = frames[k][0] - mean[k];
+    }
+    for (int i = 0; i < o->frame; i += 4) {
+        int n = o->frame - i < 4 ? o->frame - i : 4;
+        quad x[4] = {0}, y[4];
+        for (int k = 0; k < 4; k++)
+            if (n == 4)
+                x[k] = *(const quad *)(frames[k] + i);
+            else
+                memcpy(&x[k], frames[k] + i, (size_t)n * sizeof(float));
+        turn(x, y);
+        for (int j = 0; j < n; j++) {
+            quad now = y[j] - mean;
+            out[i + j] = (now - o->emphasis * before) * mel->window[i + j];
+            before = now;
+        }
+    }
+    memset(out + o->frame, 0, (size_t)(o->fft - o->frame) * sizeof *out);
 }
 
 static void magnitudes(const ut_mel *mel, float *spectrum, int count)
@@ -193,7 +248,7 @@ void ut_mel_frame(const ut_mel *mel, const float *pcm, float *out, float *scratc
     int bins = mel->options.fft / 2 + 1;
     float *frame = scratch;
     float *spectrum = frame + mel->options.fft;
-    cut(mel, pcm, frame, 1);
+    cut(mel, pcm, frame);
     ut_fft_power(mel->fft, frame, spectrum, spectrum + bins);
     magnitudes(mel, spectrum, bins);
     ut_mel_apply(mel, spectrum, out);
@@ -201,13 +256,11 @@ void ut_mel_frame(const ut_mel *mel, const float *pcm, float *out, float *scratc
 
 static void four_frames(const ut_mel *mel, const float *pcm, float *out, float *scratch)
 {
-    typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
     const ut_mel_options *o = &mel->options;
     int bins = o->fft / 2 + 1;
     float *frames = scratch;
     float *spectrum = frames + 4 * o->fft;
-    for (int i = 0; i < 4; i++)
-        cut(mel, pcm + (size_t)i * (size_t)o->hop, frames + i, 4);
+    cut_four(mel, pcm, (quad *)frames);
     ut_fft_power4(mel->fft, frames, spectrum, spectrum + 4 * bins);
     magnitudes(mel, spectrum, 4 * bins);
     for (int b = 0; b < o->bands; b++) {

@@ -53,6 +53,8 @@ typedef struct ut_mel ut_mel;
 UT_MUST_CHECK ut_status ut_mel_create(const ut_mel_options *options, ut_mel **mel, ut_error *err);
 void ut_mel_destroy(ut_mel *mel); /* NULL is fine */
 const ut_mel_options *ut_mel_get(const ut_mel *mel);
+/* Its transform, for what else is asked of the same frames: as long as the mel lives. */
+const ut_fft *ut_mel_transform(const ut_mel *mel);
 
 /* Frames of n samples when frame i begins at i * hop: 0 if n < frame. */
 int ut_mel_frames(const ut_mel *mel, size_t n);

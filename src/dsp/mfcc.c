@@ -54,6 +54,15 @@ static ut_mel_options front_end(ut_mfcc_kind kind, int rate)
     return o;
 }
 
+void ut_mfcc_cosine(size_t number, size_t bands, double scale, bool lifted, float *row)
+{
+    double c = (double)number, n = (double)bands;
+    if (lifted)
+        scale *= 1.0 + 11.0 * sin(M_PI * c / 22.0);
+    for (size_t b = 0; b < bands; b++)
+        row[b] = (float)(scale * cos(M_PI * c * ((double)b + 0.5) / n));
+}
+
 /* Orthonormal but for HTK's c0, which is as large as the others. */
 static void fill_cosine(ut_mfcc *m)
 {
@@ -61,13 +70,9 @@ static void fill_cosine(ut_mfcc *m)
         size_t c = ut_mfcc_number(m, i);
         double scale = c || m->kind == UT_MFCC_HTK ? sqrt(2.0 / (double)m->bands)
                                                    : sqrt(1.0 / (double)m->bands);
-        if (m->kind == UT_MFCC_LIBROSA)
-            scale *= 10.0 / M_LN10;
-        else
-            scale *= 1.0 + 11.0 * sin(M_PI * (double)c / 22.0);
-        for (size_t b = 0; b < m->bands; b++)
-            m->cosine[i * m->bands + b] =
-                (float)(scale * cos(M_PI * (double)c * ((double)b + 0.5) / (double)m->bands));
+        bool decibels = m->kind == UT_MFCC_LIBROSA;
+        ut_mfcc_cosine(c, m->bands, decibels ? scale * (10.0 / M_LN10) : scale, !decibels,
+                       m->cosine + i * m->bands);
     }
 }
 
@@ -158,22 +163,39 @@ static void lift(float *bands, size_t n)
         bands[i] = fmaxf(bands[i], top - RANGE);
 }
 
+/* bands[count] of all frames: of those that lie in the signal where they lie, of those that reach
+ * over its ends, into the padding, from a copy. */
+static void find_bands(const ut_mfcc *m, const float *pcm, size_t n, size_t count, float *bands,
+                       float *scratch)
+{
+    float *copy = scratch + ut_mel_scratch(m->mel);
+    size_t first = (m->padding + m->hop - 1) / m->hop;
+    size_t last = n < m->frame ? 0 : (n - m->frame + m->padding) / m->hop + 1;
+    if (last > first)
+        ut_mel_run(m->mel, pcm + (first * m->hop - m->padding), (int)(last - first),
+                   bands + first * m->bands, scratch);
+    for (size_t f = 0; f < count; f++) {
+        if (f >= first && f < last)
+            continue;
+        size_t from = f * m->hop > m->padding ? f * m->hop - m->padding : 0;
+        size_t zeros = f * m->hop < m->padding ? m->padding - f * m->hop : 0;
+        size_t here = n - from < m->frame - zeros ? n - from : m->frame - zeros;
+        memset(copy, 0, m->frame * sizeof *copy);
+        memcpy(copy + zeros, pcm + from, here * sizeof *copy);
+        ut_mel_frame(m->mel, copy, bands + f * m->bands, scratch);
+    }
+}
+
 ut_status ut_mfcc_run(const ut_mfcc *mfcc, const float *pcm, size_t n, float *rows, ut_error *err)
 {
     const ut_mfcc *m = mfcc;
-    size_t count = ut_mfcc_frames(m, n), padded = m->padding ? n + 2 * m->padding : 0;
+    size_t count = ut_mfcc_frames(m, n);
     if (count == 0)
         return UT_OK;
-    float *bands = calloc(count * m->bands + ut_mel_scratch(m->mel) + padded, sizeof *bands);
+    float *bands = calloc(count * m->bands + ut_mel_scratch(m->mel) + m->frame, sizeof *bands);
     if (!bands)
         return ut_fail_memory(err, "mfcc");
-    float *scratch = bands + count * m->bands;
-    if (padded) {
-        float *copy = scratch + ut_mel_scratch(m->mel);
-        memcpy(copy + m->padding, pcm, n * sizeof *pcm);
-        pcm = copy;
-    }
-    ut_mel_run(m->mel, pcm, (int)count, bands, scratch);
+    find_bands(m, pcm, n, count, bands, bands + count * m->bands);
     if (m->kind == UT_MFCC_LIBROSA)
         lift(bands, count * m->bands);
     ut_matmul_nt(rows, (int)m->count, bands, (int)m->bands, m->cosine, (int)m->bands, (int)count,

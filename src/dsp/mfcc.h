@@ -21,6 +21,7 @@
 #ifndef UT_DSP_MFCC_H
 #define UT_DSP_MFCC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "undertone_status.h"
@@ -48,6 +49,11 @@ size_t ut_mfcc_frames(const ut_mfcc *mfcc, size_t n);
 /* rows[ut_mfcc_frames(n)][ut_mfcc_count()] of the whole signal pcm[n]. */
 UT_MUST_CHECK ut_status ut_mfcc_run(const ut_mfcc *mfcc, const float *pcm, size_t n, float *rows,
                                     ut_error *err);
+
+/* row[bands]: coefficient `number` of a cepstrum is its product with the logarithms of the bands. A
+ * cosine times `scale` (orthonormal: sqrt(2 / bands), of c0 sqrt(1 / bands)) and, where `lifted`,
+ * HTK's lifter of 22. */
+void ut_mfcc_cosine(size_t number, size_t bands, double scale, bool lifted, float *row);
 
 /* Regression over two frames on both sides (The HTK Book, 5.9), the ends repeated: out[frames] with
  * a stride from x[frames] with a stride, `count` values each. */

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsp/fft.h"
 #include "dsp/mel.h"
+#include "dsp/mfcc.h"
 
-enum { FRAME = UT_SPECTRAL_FRAME, POINTS = 512, BINS = POINTS / 2 + 1, BANDS = 26, LIFTER = 22 };
+enum { FRAME = UT_SPECTRAL_FRAME, POINTS = 512, BINS = POINTS / 2 + 1, BANDS = 26 };
 
 static const float BIN_HZ = (float)UT_SPECTRAL_RATE / POINTS;
 /* Below this share of the frame's mean power there is only rounding: 100 dB down. */
@@ -15,17 +15,15 @@ static const float RELATIVE_FLOOR = 1e-10f;
 
 struct ut_spectral {
     ut_mel *mel;
-    ut_fft *fft;
     int has_last;
     float window[FRAME];
     float cosine[UT_MFCC_COUNT][BANDS]; /* DCT and lifter */
     float frame[POINTS];
-    float emphasised[FRAME];
     float bands[BANDS];
     float power[BINS];
     float magnitude[BINS];
     float last[BINS];
-    float scratch[]; /* the larger of what mel and fft want */
+    float scratch[]; /* of the mel, which is enough for its transform alone, too */
 };
 
 ut_spectral *ut_spectral_create(void)
@@ -39,30 +37,20 @@ ut_spectral *ut_spectral_create(void)
                               .high = 8000.0f,
                               .scale = UT_MEL_HTK,
                               .window = UT_WINDOW_HAMMING,
-                              .magnitude = true};
+                              .magnitude = true,
+                              .emphasis = 0.97f};
     ut_mel *mel = NULL;
-    ut_fft *fft = ut_fft_create(POINTS);
     ut_spectral *s = NULL;
-    if (fft && ut_mel_create(&options, &mel, NULL) == UT_OK) {
-        size_t floats = ut_mel_scratch(mel);
-        if (ut_fft_scratch(fft) > floats)
-            floats = ut_fft_scratch(fft);
-        s = calloc(1, sizeof *s + floats * sizeof(float));
-    }
+    if (ut_mel_create(&options, &mel, NULL) == UT_OK)
+        s = calloc(1, sizeof *s + ut_mel_scratch(mel) * sizeof(float));
     if (!s) {
         ut_mel_destroy(mel);
-        ut_fft_destroy(fft);
         return NULL;
     }
     s->mel = mel;
-    s->fft = fft;
     ut_window_fill(UT_WINDOW_HANN_PERIODIC, FRAME, s->window);
     for (int c = 0; c < UT_MFCC_COUNT; c++)
-        for (int b = 0; b < BANDS; b++) {
-            double lifter = 1.0 + LIFTER / 2.0 * sin(M_PI * (c + 1) / LIFTER);
-            s->cosine[c][b] =
-                (float)(lifter * sqrt(2.0 / BANDS) * cos(M_PI * (c + 1) / BANDS * (b + 0.5)));
-        }
+        ut_mfcc_cosine((size_t)c + 1, BANDS, sqrt(2.0 / BANDS), true, s->cosine[c]);
     return s;
 }
 
@@ -71,7 +59,6 @@ void ut_spectral_destroy(ut_spectral *spectral)
     if (!spectral)
         return;
     ut_mel_destroy(spectral->mel);
-    ut_fft_destroy(spectral->fft);
     free(spectral);
 }
 
@@ -82,10 +69,7 @@ void ut_spectral_reset(ut_spectral *spectral)
 
 static void cepstrum(ut_spectral *s, const float *pcm, float *mfcc)
 {
-    s->emphasised[0] = 0.03f * pcm[0];
-    for (int i = 1; i < FRAME; i++)
-        s->emphasised[i] = pcm[i] - 0.97f * pcm[i - 1];
-    ut_mel_frame(s->mel, s->emphasised, s->bands, s->scratch);
+    ut_mel_frame(s->mel, pcm, s->bands, s->scratch);
     float top = 0.0f;
     for (int b = 0; b < BANDS; b++)
         top = fmaxf(top, s->bands[b]);
@@ -162,7 +146,7 @@ int ut_spectral_run(ut_spectral *spectral, const float *pcm, ut_spectral_frame *
     ut_spectral *s = spectral;
     for (int i = 0; i < FRAME; i++)
         s->frame[i] = pcm[i] * s->window[i];
-    ut_fft_power(s->fft, s->frame, s->power, s->scratch);
+    ut_fft_power(ut_mel_transform(s->mel), s->frame, s->power, s->scratch);
     double total = 0.0;
     for (int k = 0; k < BINS; k++)
         total += s->power[k];
