@@ -99,7 +99,7 @@ def main():
         soundfile.write(wav, signal, RATE, "PCM_16")
         for name, level in (("mfcc-htk", "frames"), ("mfcc-kaldi", "frames"), ("mfcc-librosa", "frames"), ("spectral", "frames"),
                             ("pitch", "frames"), ("formants", "frames"), ("intensity", "frames"),
-                            ("egemaps", "utterance"), ("voice", "utterance")):
+                            ("syllables", "utterance"), ("egemaps", "utterance"), ("voice", "utterance")):
             taken = command(options.undertone, wav, name, level)
             print(f"{'undertone, ' + name:36} {taken:7.3f} s  {SECONDS / taken:7.0f} x real time", flush=True)
     for name, work in peers(signal):

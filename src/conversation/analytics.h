@@ -27,7 +27,7 @@
  *             possible metric which provides for a 'standard maximum' silence of approximately one
  *             second in conversation", 1989)
  * talk speed  words a minute of the utterances with words; syllables a second as measured in the
- *             sound (src/dsp/rhythm.h), pauses within utterances included; both over the
+ *             sound (src/dsp/syllables.h), pauses within utterances included; both over the
  *             utterances' time
  * loudness    mean of the utterances' levels of speech in dB, weighted by their length
  * emotions    mean of the probabilities, weighted by the seconds of the utterances: over all, and

@@ -14,6 +14,7 @@
 #include "dsp/mfcc.h"
 #include "dsp/pitch.h"
 #include "dsp/spectral.h"
+#include "dsp/syllables.h"
 
 enum { RATE = UT_FEATURE_SET_RATE };
 
@@ -425,6 +426,54 @@ static ut_status intensity_summary(ut_feature_set *set, const float *pcm, size_t
     return status;
 }
 
+/* ----------------------------------------------------------------------- syllables */
+
+static const char *const syllables_names[] = {
+    "syllable_count",        "pause_count",     "phonation_time_s", "speech_rate_sps",
+    "articulation_rate_sps", "mean_syllable_s", "pause_time_s"};
+enum { SYLLABLES = sizeof syllables_names / sizeof *syllables_names };
+
+static size_t syllables_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return SYLLABLES;
+}
+
+static void syllables_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", syllables_names[index]);
+}
+
+static ut_status syllables_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                                   ut_error *err)
+{
+    (void)set;
+    for (size_t i = 0; i < SYLLABLES; i++)
+        values[i] = NAN;
+    if (n < UT_SYLLABLES_SHORTEST)
+        return UT_OK;
+    ut_pitch_options o = ut_syllables_pitch();
+    ut_pitch_frame *pitch = calloc(ut_pitch_frames(&o, n) + 1, sizeof *pitch);
+    if (!pitch)
+        return ut_fail_memory(err, "features");
+    ut_syllables s;
+    ut_status status = ut_pitch_track(&o, pcm, n, pitch, err);
+    if (status == UT_OK)
+        status = ut_syllables_find(pcm, n, &o, pitch, &s, err);
+    free(pitch);
+    if (status != UT_OK)
+        return status;
+    values[0] = (float)s.count;
+    values[1] = (float)s.pauses;
+    values[2] = (float)s.phonation;
+    values[3] = (float)(s.count * (double)RATE / (double)n);
+    values[4] = s.phonation > 0.0 ? (float)(s.count / s.phonation) : NAN;
+    values[5] = s.count ? (float)(s.phonation / s.count) : NAN;
+    values[6] = (float)s.paused;
+    return UT_OK;
+}
+
 /* ----------------------------------------------- what conversation.json has of an utterance */
 
 static size_t voice_columns(const ut_feature_set *set)
@@ -461,6 +510,8 @@ static const kind kinds[] = {
     {"intensity", "Praat's intensity in dB, lowest pitch 75 Hz", NULL, intensity_columns,
      intensity_column, intensity_summary, intensity_frame_columns, intensity_frame_column,
      intensity_grid, intensity_frames},
+    {"syllables", "syllable nuclei, speech and articulation rate, pauses, after de Jong and Wempe",
+     NULL, syllables_columns, syllables_column, syllables_summary, NULL, NULL, NULL, NULL},
     {"mfcc-htk", "c1-c12, c0 and their first and second differences, as HTK and openSMILE",
      open_htk, NULL, NULL, NULL, mfcc_columns, mfcc_column, mfcc_grid, mfcc_frames},
     {"mfcc-kaldi", "log energy and c1-c12, as Kaldi", open_kaldi, NULL, NULL, NULL, mfcc_columns,

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "dsp/pitch.h"
-#include "dsp/rhythm.h"
 #include "dsp/spectral.h"
+#include "dsp/syllables.h"
 #include "dsp/voice_quality.h"
 
 enum { RATE = UT_SPECTRAL_RATE, FRAME = UT_SPECTRAL_FRAME, HOP = UT_SPECTRAL_HOP };
@@ -37,7 +37,7 @@ static const float SILENT_DB = -200.0f;
     X(SHIMMER, "shimmer_percent", "%", "difference of neighbouring periods' heights")              \
     X(SPEECH_RATE, "speech_rate_sps", "1/s", "syllables a second, pauses included")                \
     X(ARTICULATION_RATE, "articulation_rate_sps", "1/s", "syllables a second of speech")           \
-    X(PAUSE_SHARE, "pause_share", "", "share of the time in pauses of 0.25 s and more")            \
+    X(PAUSE_SHARE, "pause_share", "", "share of the time in pauses of 0.3 s and more")             \
     X(PAUSE_RATE, "pause_rate_ps", "1/s", "pauses a second")                                       \
     X(PAUSE_MEAN, "pause_mean_s", "s", "mean length of a pause")                                   \
     X(CENTROID_MEAN, "spectral_centroid_mean_hz", "Hz", "centre of the spectrum: dark or bright")  \
@@ -142,7 +142,6 @@ typedef struct work {
     float *level;          /* dB, [frames] */
     float *sorted;         /* scratch, [frames] */
     float *mfcc;           /* [frames][UT_MFCC_COUNT] */
-    unsigned char *voiced; /* [frames] */
     float threshold;       /* dB */
 } work;
 
@@ -151,7 +150,6 @@ static void work_close(work *w)
     ut_spectral_destroy(w->spectral);
     free(w->pitch);
     free(w->level);
-    free(w->voiced);
 }
 
 static ut_status work_open(work *w, const float *pcm, size_t n, ut_error *err)
@@ -165,8 +163,7 @@ static ut_status work_open(work *w, const float *pcm, size_t n, ut_error *err)
     w->spectral = ut_spectral_create();
     w->pitch = calloc(w->pitch_frames + 1, sizeof *w->pitch);
     w->level = calloc(w->frames + 1, (2 + UT_MFCC_COUNT) * sizeof *w->level);
-    w->voiced = calloc(w->frames + 1, 1);
-    if (!w->spectral || !w->pitch || !w->level || !w->voiced)
+    if (!w->spectral || !w->pitch || !w->level)
         return ut_fail_memory(err, "features");
     w->sorted = w->level + w->frames;
     w->mfcc = w->sorted + w->frames;
@@ -261,12 +258,6 @@ static void measure_pitch(work *w, float *values)
         if (r > 0.0)
             add(&clear, 10.0 * log10(r / (1.0 - r)));
         w->sorted[count++] = (float)p->hz;
-        /* Frames of 25 ms begin at their number times the hop; those of pitch are about a centre.
-         */
-        double begin = ut_pitch_time(&w->options, w->n, f) * RATE - FRAME / 2.0;
-        size_t frame = (size_t)(fmax(begin, 0.0) / HOP + 0.5);
-        if (frame < w->frames)
-            w->voiced[frame] = 1;
     }
     if (w->pitch_frames)
         values[VOICED_SHARE] = (float)count / (float)w->pitch_frames;
@@ -283,16 +274,19 @@ static void measure_pitch(work *w, float *values)
     measure_melody(w, values);
 }
 
-static void measure_rhythm(work *w, float *values)
+static ut_status measure_rhythm(const work *w, float *values, ut_error *err)
 {
-    double hop = (double)HOP / RATE, seconds = (double)w->n / RATE;
-    ut_rhythm r = ut_rhythm_measure(w->level, w->voiced, w->frames, hop, w->threshold, w->sorted);
-    double spoken = seconds - r.pause_seconds;
-    values[SPEECH_RATE] = (float)(r.syllables / seconds);
-    values[ARTICULATION_RATE] = spoken > 0.0 ? (float)(r.syllables / spoken) : NAN;
-    values[PAUSE_SHARE] = (float)(r.pause_seconds / seconds);
-    values[PAUSE_RATE] = (float)(r.pauses / seconds);
-    values[PAUSE_MEAN] = r.pauses ? (float)(r.pause_seconds / r.pauses) : 0.0f;
+    double seconds = (double)w->n / RATE;
+    ut_syllables s;
+    if (w->n < UT_SYLLABLES_SHORTEST)
+        return UT_OK;
+    UT_TRY(ut_syllables_find(w->pcm, w->n, &w->options, w->pitch, &s, err));
+    values[SPEECH_RATE] = (float)(s.count / seconds);
+    values[ARTICULATION_RATE] = s.phonation > 0.0 ? (float)(s.count / s.phonation) : NAN;
+    values[PAUSE_SHARE] = (float)(s.paused / seconds);
+    values[PAUSE_RATE] = (float)(s.pauses / seconds);
+    values[PAUSE_MEAN] = s.pauses ? (float)(s.paused / s.pauses) : 0.0f;
+    return UT_OK;
 }
 
 /* Regression over two frames on both sides (HTK), the ends repeated. */
@@ -379,8 +373,9 @@ ut_status ut_acoustic_features(const float *pcm, size_t n, int rate, float *valu
                 ut_voice_quality_measure(&w.options, pcm, n, w.pitch, w.pitch_frames);
             values[JITTER] = quality.jitter_percent;
             values[SHIMMER] = quality.shimmer_percent;
-            measure_rhythm(&w, values);
-            status = measure_spectrum(&w, values, err);
+            status = measure_rhythm(&w, values, err);
+            if (status == UT_OK)
+                status = measure_spectrum(&w, values, err);
         }
     }
     work_close(&w);

@@ -7,7 +7,6 @@
 
 static const double BETWEEN = 1.0 / UT_INTENSITY_RATE;
 static const double THRESHOLD = 4e-10; /* of hearing, as a square */
-static const double SILENCE_DB = -300.0;
 
 static double window_of(double lowest)
 {
@@ -71,7 +70,7 @@ static double level_at(const float *pcm, size_t n, size_t centre, const double *
         weight += w[i - from];
     }
     double power = squares / weight / THRESHOLD;
-    return power < 1e-30 ? SILENCE_DB : 10.0 * log10(power);
+    return power < 1e-30 ? UT_INTENSITY_SILENCE : 10.0 * log10(power);
 }
 
 ut_status ut_intensity_track(double lowest, const float *pcm, size_t n, double *db, ut_error *err)

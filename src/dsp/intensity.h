@@ -9,7 +9,7 @@
 
 #include "undertone_status.h"
 
-enum { UT_INTENSITY_RATE = 16000 };
+enum { UT_INTENSITY_RATE = 16000, UT_INTENSITY_SILENCE = -300 /* dB */ };
 
 /* Seconds from one frame to the next: 0.8 periods of `lowest` hertz. */
 double ut_intensity_hop(double lowest);
@@ -19,8 +19,8 @@ double ut_intensity_hop(double lowest);
 size_t ut_intensity_frames(double lowest, size_t n);
 double ut_intensity_time(double lowest, size_t n, size_t frame);
 
-/* db[ut_intensity_frames()] of pcm[n]; full scale's square wave has 94 dB, silence -300. `lowest`
- * is a pitch of 20 to 1000 Hz. Allocates a window. */
+/* db[ut_intensity_frames()] of pcm[n]; full scale's square wave has 94 dB, digital
+ * silence UT_INTENSITY_SILENCE. `lowest` is a pitch of 20 to 1000 Hz. Allocates a window. */
 UT_MUST_CHECK ut_status ut_intensity_track(double lowest, const float *pcm, size_t n, double *db,
                                            ut_error *err);
 
