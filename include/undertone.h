@@ -155,6 +155,9 @@ typedef struct ut_utterance_info {
     const char *text;    /* "" if not recognised */
     const char *emotion; /* label of the highest probability */
     float probabilities[UNDERTONE_EMOTIONS];
+    /* Bit 1 << label: those that cannot be ruled out; of the utterances that are truly so, nine of
+     * ten have the label in their set (docs/evaluation.md). */
+    unsigned label_set;
     const char *explanation;
 } ut_utterance_info;
 

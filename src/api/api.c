@@ -186,6 +186,7 @@ ut_utterance_info ut_result_utterance(const ut_result *result, size_t index)
                               .speaker = u->speaker >= 0 ? result->c->speakers[u->speaker] : "",
                               .text = u->text,
                               .emotion = ut_emotion_name(u->emotion.label),
+                              .label_set = u->emotion.label_set,
                               .explanation = u->emotion.explanation};
     memcpy(info.probabilities, u->emotion.probabilities, sizeof info.probabilities);
     return info;

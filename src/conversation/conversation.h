@@ -35,6 +35,8 @@ typedef enum ut_emotion_label {
 const char *ut_emotion_name(ut_emotion_label label);
 /* -1 if `name` is none of them (case is ignored; "nonneutral" and "non_neutral" are taken too). */
 int ut_emotion_from_name(const char *name);
+/* The names of a set of labels (bit 1 << label); a new reference, NULL when out of memory. */
+json_t *ut_label_set_json(unsigned set);
 
 /* The experts whose opinions are fused, always in this order. */
 typedef enum ut_expert {
@@ -116,6 +118,7 @@ typedef struct ut_emotion {
     bool present;
     ut_emotion_label label;
     float probabilities[UT_EMOTIONS]; /* calibrated, sum 1 */
+    unsigned label_set;               /* bit 1 << label (emotion/fusion.h); 0: not made */
     ut_opinion opinions[UT_EXPERTS];
     const char *explanation;
     ut_example *examples;

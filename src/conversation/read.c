@@ -192,6 +192,24 @@ static void read_opinion(reader *r, const json_t *object, ut_opinion *o)
         o->grounds |= 1u << g;
 }
 
+/* Absent in documents of before there were sets. */
+static unsigned read_label_set(reader *r, const json_t *array)
+{
+    unsigned set = 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach(array, i, item)
+    {
+        const char *name = json_string_value(item);
+        int label = name ? ut_emotion_from_name(name) : -1;
+        if (label < 0)
+            wrong(r, "label_set");
+        else
+            set |= 1u << label;
+    }
+    return set;
+}
+
 static void read_emotion(reader *r, const json_t *object, ut_emotion *e)
 {
     if (!json_is_object(object))
@@ -204,6 +222,7 @@ static void read_emotion(reader *r, const json_t *object, ut_emotion *e)
     e->present = true;
     e->label = (ut_emotion_label)label;
     read_probabilities(r, json_object_get(object, "probabilities"), e->probabilities);
+    e->label_set = read_label_set(r, json_object_get(object, "label_set"));
     const json_t *opinions = json_object_get(object, "opinions");
     for (int i = 0; i < UT_EXPERTS; i++) {
         const json_t *opinion = json_object_get(opinions, ut_expert_name((ut_expert)i));

@@ -24,6 +24,15 @@ static json_t *probabilities(const float p[UT_EMOTIONS])
     return object;
 }
 
+json_t *ut_label_set_json(unsigned set)
+{
+    json_t *array = json_array();
+    for (int i = 0; array && i < UT_EMOTIONS; i++)
+        if (set & 1u << i)
+            json_array_append_new(array, json_string(ut_emotion_name((ut_emotion_label)i)));
+    return array;
+}
+
 static json_t *words(const ut_utterance *u)
 {
     json_t *array = json_array();
@@ -110,8 +119,9 @@ static json_t *emotion(const ut_emotion *e)
 {
     if (!e->present)
         return json_null();
-    return json_pack("{s:s, s:o, s:o, s:s, s:{s:o, s:o}}", "label", ut_emotion_name(e->label),
-                     "probabilities", probabilities(e->probabilities), "opinions", opinions(e),
+    return json_pack("{s:s, s:o, s:o*, s:o, s:s, s:{s:o, s:o}}", "label", ut_emotion_name(e->label),
+                     "probabilities", probabilities(e->probabilities), "label_set",
+                     e->label_set ? ut_label_set_json(e->label_set) : NULL, "opinions", opinions(e),
                      "explanation", e->explanation ? e->explanation : "", "evidence", "cues",
                      cues(e), "examples", examples(e));
 }

@@ -20,6 +20,10 @@ static const float stand_in = 0.80f;
  * for much that is felt is not heard, least of all by an expert that learned from actors. */
 static const float calm = 0.24f;
 
+/* From which probability on a label is in the set: what nine of ten utterances that are so reach.
+ */
+static const float likely[UT_EMOTIONS] = {0.038f, 0.056f, 0.066f, 0.361f, 0.049f};
+
 static bool reads_words(int expert)
 {
     return expert == UT_EXPERT_TEXT || expert == UT_EXPERT_CONTEXT;
@@ -97,4 +101,15 @@ void ut_fuse(ut_opinion opinions[UT_EXPERTS], const float reliability[UT_EXPERTS
         sum += probabilities[i] = expf(logits[i] - highest);
     for (int i = 0; i < UT_EMOTIONS; i++)
         probabilities[i] /= sum;
+}
+
+unsigned ut_label_set(const float probabilities[UT_EMOTIONS])
+{
+    int top = 0;
+    unsigned set = 0;
+    for (int i = 0; i < UT_EMOTIONS; i++) {
+        top = probabilities[i] > probabilities[top] ? i : top;
+        set |= probabilities[i] >= likely[i] ? 1u << i : 0;
+    }
+    return set | 1u << top;
 }

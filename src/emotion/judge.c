@@ -129,6 +129,7 @@ static void decide_one(const judging *j, size_t index)
     float reliability[UT_EXPERTS];
     reliabilities(j, u, reliability);
     ut_fuse(e->opinions, reliability, e->probabilities);
+    e->label_set = ut_label_set(e->probabilities);
     e->label = UT_SAD;
     for (int i = 1; i < UT_EMOTIONS; i++)
         if (e->probabilities[i] > e->probabilities[e->label])

@@ -82,10 +82,15 @@ static ut_status describe(const ut_truth_entry *entry, const ut_conversation *c,
 static void score_entry(const ut_truth_entry *entry, const ut_conversation *c, ut_score *score)
 {
     double total = 0;
+    double most = 0;
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
         double weight = u->emotion.present ? overlap(entry, u) : 0;
         total += weight;
+        if (weight > most) {
+            most = weight;
+            score->label_set = u->emotion.label_set;
+        }
         for (int k = 0; k < UT_EMOTIONS && weight > 0; k++)
             score->probabilities[k] += weight * (double)u->emotion.probabilities[k];
     }
@@ -195,6 +200,23 @@ static ut_status score_file(ut_evaluation *e, const ut_truth_file *file, const u
     return UT_OK;
 }
 
+static void count_sets(ut_evaluation *e)
+{
+    ut_set_counts *n = &e->sets;
+    for (size_t i = 0; i < e->score_count; i++) {
+        const ut_score *s = &e->scores[i];
+        if (!s->label_set)
+            continue;
+        bool covered = s->label_set & 1u << s->truth;
+        n->count++;
+        n->covered += covered;
+        n->class_count[s->truth]++;
+        n->class_covered[s->truth] += covered;
+        for (int k = 0; k < UT_EMOTIONS; k++)
+            n->labels += s->label_set >> k & 1u;
+    }
+}
+
 static ut_status summarize(ut_evaluation *e, ut_error *err)
 {
     size_t n = e->score_count;
@@ -254,6 +276,7 @@ static ut_status run(ut_evaluation *e, const ut_truth *truth, const ut_conversat
             "must be paths below the audio folder, or file names",
             truth->files[0].name, truth->count > 1 ? " and others" : "");
     UT_TRY(summarize(e, err));
+    count_sets(e);
     return ut_groups_make(e, err);
 }
 

@@ -31,11 +31,19 @@ typedef struct ut_score {
     int predicted;     /* ut_emotion_label, or UT_METRICS_MISSED */
     double start, end; /* of the entry, NAN for the whole file */
     double probabilities[UT_EMOTIONS];
+    unsigned label_set;  /* of the utterance that overlaps it longest; 0: none was made */
     const char *speaker; /* as the truth names them, else as the program does where they speak for
                             most of it; NULL: neither */
     double seconds;      /* of the entry, or of the utterances in a whole file */
     double confidence;   /* of the recogniser, mean over the overlapping utterances; NAN: none */
 } ut_score;
+
+/* How label sets fared: how many, how many hold the truth, how many labels they have together; the
+ * first two of each true class, too. */
+typedef struct ut_set_counts {
+    size_t count, covered, labels;
+    size_t class_count[UT_EMOTIONS], class_covered[UT_EMOTIONS];
+} ut_set_counts;
 
 typedef struct ut_file_result {
     const char *name; /* the truth's key */
@@ -55,6 +63,7 @@ typedef struct ut_evaluation {
     size_t missed, extra;
     ut_classification emotions;
     ut_calibration calibration;
+    ut_set_counts sets;
     size_t wer_files;
     ut_wer wer;
     struct ut_group *groups; /* eval/groups.h */

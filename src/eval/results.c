@@ -64,6 +64,26 @@ static json_t *calibration(const ut_calibration *c)
                      size(c->count), "bins", bins);
 }
 
+static json_t *share(size_t part, size_t whole)
+{
+    return whole ? json_real((double)part / (double)whole) : json_null();
+}
+
+/* null where the results have none. */
+static json_t *label_sets(const ut_set_counts *n)
+{
+    if (!n->count)
+        return json_null();
+    json_t *by_class = json_object();
+    for (int k = 0; by_class && k < UT_EMOTIONS; k++)
+        json_object_set_new(by_class, ut_emotion_name((ut_emotion_label)k),
+                            json_pack("{s:o, s:o}", "coverage",
+                                      share(n->class_covered[k], n->class_count[k]), "count",
+                                      size(n->class_count[k])));
+    return json_pack("{s:o, s:o, s:o, s:o}", "coverage", share(n->covered, n->count), "mean_size",
+                     share(n->labels, n->count), "count", size(n->count), "classes", by_class);
+}
+
 static json_t *words(const ut_wer *w)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "wer", metric(ut_wer_rate(w)),
@@ -143,13 +163,13 @@ json_t *ut_evaluation_to_json(const ut_evaluation *e)
     json_t *word_error = e->wer_files ? words(&e->wer) : json_null();
     return json_pack(
         "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:o, s:o}",
+        "s:o, s:o, s:o}",
         "format", "undertone-evaluation", "version", 1, "utterances", size(c->count), "correct",
         size(c->correct), "missed", size(e->missed), "extra_predictions", size(e->extra),
         "accuracy", metric(c->accuracy), "uar", metric(c->uar), "macro", average(&c->macro),
         "weighted", average(&c->weighted), "classes", classes(c), "confusion_matrix", confusion(c),
-        "calibration", calibration(&e->calibration), "groups", groups(e), "words", word_error,
-        "files", files(e), "ground_truth_without_conversation",
+        "calibration", calibration(&e->calibration), "label_sets", label_sets(&e->sets), "groups",
+        groups(e), "words", word_error, "files", files(e), "ground_truth_without_conversation",
         names(e->truth_without_conversation, e->truth_without_conversation_count),
         "conversations_without_ground_truth",
         names(e->conversations_without_truth, e->conversations_without_truth_count), "scores",
@@ -277,6 +297,11 @@ ut_status ut_evaluation_table(const ut_evaluation *e, ut_buf *out)
     metric_line(out, "accuracy", c->accuracy * 100, "%");
     metric_line(out, "mean recall (UAR)", c->uar * 100, "%");
     metric_line(out, "calibration error (ECE)", e->calibration.ece, "");
+    if (e->sets.count) {
+        double count = (double)e->sets.count;
+        metric_line(out, "truth in its label set", (double)e->sets.covered / count * 100, "%");
+        metric_line(out, "labels in a set, mean", (double)e->sets.labels / count, "");
+    }
     if (e->wer_files) {
         metric_line(out, "word error rate", ut_wer_rate(&e->wer) * 100, "%");
         ut_buf_addf(out, "    %zu words in %zu files: %zu substituted, %zu deleted, %zu inserted\n",

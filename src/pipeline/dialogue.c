@@ -108,6 +108,7 @@ static void write_line(const ut_utterance *u, json_t *id, ut_buf *out)
                             ut_json_probability(u->emotion.probabilities[i]));
     json_object_set_new(id, "label", json_string(ut_emotion_name(u->emotion.label)));
     json_object_set_new(id, "probabilities", p);
+    json_object_set_new(id, "label_set", ut_label_set_json(u->emotion.label_set));
     char *text = json_dumps(id, JSON_REAL_PRECISION(9));
     if (!text)
         out->status = UT_ERR_MEMORY;

@@ -41,8 +41,8 @@ UT_MUST_CHECK ut_status ut_dialogues_next(ut_dialogues *dialogues, ut_dialogue *
                                           ut_error *err);
 
 /* Judges every line of settings->text and writes settings->output: one line for each, in order,
- * {"dialogue", "turn", "speaker", "label", "probabilities"}. The file is whole or absent. *lines is
- * how many. */
+ * {"dialogue", "turn", "speaker", "label", "probabilities", "label_set"}. The file is whole or
+ * absent. *lines is how many. */
 UT_MUST_CHECK ut_status ut_run_dialogues(const ut_engine *engine, const ut_settings *settings,
                                          atomic_bool *cancelled, size_t *lines, ut_error *err);
 

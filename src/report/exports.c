@@ -58,10 +58,24 @@ static void csv_number(ut_buf *out, double value, int decimals)
     ut_buf_add_fixed(out, value, decimals);
 }
 
+/* Names with spaces between. */
+static void csv_label_set(ut_buf *out, unsigned set)
+{
+    const char *between = ",";
+    for (int k = 0; k < UT_EMOTIONS; k++)
+        if (set & 1u << k) {
+            ut_buf_addf(out, "%s%s", between, ut_emotion_name((ut_emotion_label)k));
+            between = " ";
+        }
+    if (!set)
+        ut_buf_adds(out, ",");
+}
+
 ut_status ut_export_csv(const ut_conversation *c, ut_buf *out)
 {
-    ut_buf_adds(out, "index,start,end,speaker,speaker_confidence,text,text_confidence,emotion,"
-                     "confidence,sad,happy,angry,neutral,non-neutral,explanation,corrected\r\n");
+    ut_buf_adds(
+        out, "index,start,end,speaker,speaker_confidence,text,text_confidence,emotion,"
+             "confidence,sad,happy,angry,neutral,non-neutral,label_set,explanation,corrected\r\n");
     for (size_t i = 0; i < c->utterance_count; i++) {
         const ut_utterance *u = &c->utterances[i];
         const ut_emotion *e = &u->emotion;
@@ -76,6 +90,7 @@ ut_status ut_export_csv(const ut_conversation *c, ut_buf *out)
         csv_number(out, e->present ? (double)e->probabilities[e->label] : NAN, 4);
         for (int k = 0; k < UT_EMOTIONS; k++)
             csv_number(out, e->present ? (double)e->probabilities[k] : NAN, 4);
+        csv_label_set(out, e->label_set);
         csv_text(out, e->present ? e->explanation : NULL);
         ut_buf_adds(out, ",\r\n"); /* "corrected" is for a person to fill in: undertone kb add */
     }

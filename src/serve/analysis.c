@@ -208,13 +208,17 @@ bool ut_recording_submit(ut_call *call, ut_recording *r, bool kept, bool words_o
 static json_t *utterance(const ut_utterance_info *u)
 {
     json_t *probabilities = json_object();
-    for (int i = 0; i < UNDERTONE_EMOTIONS; i++)
+    json_t *label_set = json_array();
+    for (int i = 0; i < UNDERTONE_EMOTIONS; i++) {
         json_object_set_new(probabilities, ut_label_name(i),
                             ut_json_probability(u->probabilities[i]));
-    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:s}", "speaker", u->speaker, "start",
+        if (u->label_set & 1u << i)
+            json_array_append_new(label_set, json_string(ut_label_name(i)));
+    }
+    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:s}", "speaker", u->speaker, "start",
                      ut_json_seconds(u->start), "end", ut_json_seconds(u->end), "text", u->text,
-                     "emotion", u->emotion, "probabilities", probabilities, "explanation",
-                     u->explanation ? u->explanation : "");
+                     "emotion", u->emotion, "probabilities", probabilities, "label_set", label_set,
+                     "explanation", u->explanation ? u->explanation : "");
 }
 
 static ut_status write_failed(ut_error *err)

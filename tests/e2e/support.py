@@ -73,6 +73,7 @@ def check_document(document):
             p = u["emotion"]["probabilities"]
             assert abs(sum(p.values()) - 1) < 0.001
             assert u["emotion"]["label"] == max(p, key=p.get)
+            assert u["emotion"]["label"] in u["emotion"]["label_set"]
             assert u["emotion"]["explanation"]
     return conversation
 

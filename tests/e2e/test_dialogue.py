@@ -3,10 +3,13 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+
+import numpy as np
 
 from support import BINARY, ROOT, files, installed, main, run, skip
 
@@ -58,6 +61,7 @@ def test_every_line_gets_a_label_in_order():
         p = row["probabilities"]
         assert list(p) == LABELS and abs(sum(p.values()) - 1) < 0.001, row
         assert row["label"] == max(p, key=p.get)
+        assert row["label"] in row["label_set"] == [k for k in LABELS if k in row["label_set"]], row
     assert rows[2]["label"] == rows[3]["label"] == "happy"
     assert rows[4]["label"] == "angry"
     assert rows[6]["label"] == "sad"
@@ -200,6 +204,22 @@ def test_memory_does_not_grow_with_the_file():
     # One run in eight takes 25 MB more, whatever the length (seen 63 to 87 MB over 14 runs): the least of three counts.
     small, large = (min(peak_memory(path) for _ in range(3)) for path in (long(3000), long(30000)))
     assert large < small * 1.1 + 2048, (small, large)
+
+
+def test_label_sets_are_what_their_bounds_say():
+    """Computed once more with numpy from the probabilities, but for those that rounding leaves open."""
+    stated = re.search(r"likely\[UT_EMOTIONS\] = {([^}]*)};", (ROOT / "src/emotion/fusion.c").read_text())[1]
+    likely = np.array([float(x.strip("f ")) for x in stated.split(",")])
+    texts = [f"{a} {b}" for a in ("I am so", "We were", "You are not", "Nobody is") for b in
+             ("happy", "angry with you", "here on Monday", "sad about him", "afraid", "sure what to say", "tired")]
+    checked = sizes = 0
+    for row in judge(write("sets.jsonl", [(f"d{i}", "A", text) for i, text in enumerate(texts)])):
+        p = np.array([row["probabilities"][k] for k in LABELS])
+        taken = (p >= likely) | (np.arange(5) == p.argmax())
+        if np.abs(p - likely).min() > 1e-4:
+            assert row["label_set"] == [k for k, x in zip(LABELS, taken) if x], row
+            checked, sizes = checked + 1, sizes + taken.sum()
+    assert checked > 20 and sizes > checked
 
 
 def test_minilm_is_used_where_it_is():

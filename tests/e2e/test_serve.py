@@ -95,8 +95,9 @@ print(results['emotions'])
         emotions = eval(done.stdout, {"__builtins__": {}})
         assert len(emotions) > 2
         for e in emotions:
-            assert set(e) == {"speaker", "start", "end", "text", "emotion", "probabilities", "explanation"}, e
+            assert set(e) == {"speaker", "start", "end", "text", "emotion", "probabilities", "label_set", "explanation"}, e
             assert e["emotion"] == max(e["probabilities"], key=e["probabilities"].get)
+            assert e["emotion"] in e["label_set"]
 
 
 def post(s, where="/analyze_emotion", files=None, headers=None, **data):

@@ -17,6 +17,7 @@ F1 and calibration error of the fusion beside its parts.
 import argparse
 import base64
 import copy
+import hashlib
 import json
 from pathlib import Path
 
@@ -34,7 +35,12 @@ TALK = torch.tensor([0.08, 0.12, 0.10, 0.60, 0.10])
 FLAT = torch.full((5,), 0.2)
 PRIORS = torch.stack([FLAT, TALK, TALK, FLAT])
 LONG = 2.0  # seconds of speech that are enough to hear
+COVERAGE = 0.9  # of the label sets
 NEAR = 0.8  # cosine distance at which an example says nothing
+
+
+def hash_of(name):
+    return int(hashlib.md5(name.encode()).hexdigest(), 16)
 
 
 def best_overlap(entry, utterances):
@@ -126,6 +132,62 @@ def ece(p, y, w, bins=15):
     top, right = p.max(1), p.argmax(1) == y
     where = np.minimum((top * bins).astype(int), bins - 1)
     return sum(abs((w * (top - right))[where == b].sum()) for b in range(bins)) / w.sum()
+
+
+def label_sets(p, likely):
+    """What src/emotion/fusion.c's ut_label_set() takes."""
+    return (p >= likely) | (np.arange(5) == p.argmax(1)[:, None])
+
+
+def conformal_bounds(parts, coverage=COVERAGE):
+    """Label-conditional split conformal prediction (Vovk et al. 2005; Sadinle et al. 2019): per label the probability that
+    this share of the utterances which are truly so reach; parts (probabilities, truth, weights) count the same."""
+    bounds = []
+    for k in range(5):
+        own = [(p[y == k, k], w[y == k] / w[y == k].sum()) for p, y, w in parts if (y == k).any()]
+        score, weight = np.concatenate([a for a, _ in own]), np.concatenate([b for _, b in own]) / len(own)
+        order, n = np.argsort(-score), len(score)
+        at = np.searchsorted(np.cumsum(weight[order]), coverage * (n + 1) / n - 1e-9)
+        bounds.append(score[order][at] if at < n else 0.0)
+    return np.array(bounds)
+
+
+def set_row(p, y, w, likely):
+    """Coverage in percent, mean size, percent of single labels, coverage by true label."""
+    sets = label_sets(p, likely)
+    held = sets[np.arange(len(y)), y]
+    by_label = [100 * np.average(held[y == k], weights=w[y == k]) if (y == k).any() else float("nan") for k in range(5)]
+    return [100 * np.average(held, weights=w), np.average(sets.sum(1), weights=w), 100 * np.average(sets.sum(1) == 1, weights=w),
+            *by_label]
+
+
+def part_of(s, k, keep=None, only=None):
+    rows = np.ones(len(s.y), bool) if keep is None else keep
+    return fuse(s, k, only).detach().exp().numpy()[rows], s.y.numpy()[rows], s.share.numpy()[rows]
+
+
+def check_label_sets(fitted, others, k):
+    """The bounds that are shipped, and what sets cover on dialogues and speakers that they were not fitted on."""
+    half = {s.name: np.array([hash_of(key[0]) % 2 == 0 for key in s.keys]) for s in fitted}
+    likely = conformal_bounds([part_of(s, k) for s in fitted])
+    print("likely", [round(float(x), 3) for x in likely])
+    print(f"{'label sets':36s}   held   size single | " + " ".join(f"{x:>5.5s}" for x in LABELS))
+
+    def say(name, rows):
+        print(f"{name:36s}" + "{:7.1f}{:7.2f}{:7.1f} | ".format(*rows[:3]) + " ".join(f"{x:5.1f}" for x in rows[3:]))
+
+    for s in fitted:  # bounds of one half of the dialogues on the other, both ways
+        sides = []
+        for side in (True, False):
+            bounds = conformal_bounds([part_of(t, k, half[t.name] == side) for t in fitted])
+            sides.append(part_of(s, k, half[s.name] != side) + (np.tile(bounds, ((half[s.name] != side).sum(), 1)),))
+        say(f"{s.name}, held-out halves", set_row(*(np.concatenate(x) for x in zip(*sides))))
+    for s in others:
+        say(s.name, set_row(*part_of(s, k), likely))
+    for s in fitted:
+        for only in (["acoustic"], ["text"], ["text", "context"]):
+            if all(s.present[:, EXPERTS.index(e)].mean() > 0.5 for e in only):
+                say(f"{s.name}, {'+'.join(only)}", set_row(*part_of(s, k, only=only), likely))
 
 
 def scores(logp, s):
@@ -224,8 +286,10 @@ def main():
     k = fit([(1.0, text[0]), (0.5, text[1]), (1.0, voice), (1.0, calm)])
     for name, value in k.items():
         print(name, [round(float(x), 3) for x in value.flatten()])
+    other = [Set("acted, other speakers", acted(a.check))] if a.check else []
+    check_label_sets([*text, calm, voice], other, k)
     ablate(text, k, a.context)
-    sets = [*text, calm, voice] + ([Set("acted, other speakers", acted(a.check))] if a.check else [])
+    sets = [*text, calm, voice, *other]
     print(f"{'':24s}{'':22s}  acc   UAR   wF1   ECE  neutral")
     for s in sets:
         for only in (None, ["acoustic"], ["text"], ["text", "context"], ["text", "context", "retrieval"], ["context"]):

@@ -42,6 +42,9 @@ function evidence(state, e) {
   return parts;
 }
 
+/* Nine of ten that are truly so have the label in their set. */
+const labelSet = e => (e.label_set ? [el('p', { class: 'soft' }, 'Cannot be ruled out: ', ...e.label_set.map(name => badge(name)))] : []);
+
 /* `correct(emotion)` resolves when the label is kept, or rejects with why not. */
 function correction(state, i, correct) {
   const u = state.utterances[i];
@@ -68,7 +71,7 @@ export function details(state, i, correct) {
   if (!e) box.append(el('p', { class: 'soft' }, 'No emotion was judged here.'));
   else if (e.explanation) box.append(el('p', { class: 'why' }, e.explanation));
   if (sure.length) box.append(el('p', { class: 'soft' }, sure.join(' ')));
-  if (e) box.append(el('h3', {}, 'Probabilities'), bars(e.probabilities), ...(correct ? correction(state, i, correct) : []), ...experts(e), ...evidence(state, e));
+  if (e) box.append(el('h3', {}, 'Probabilities'), bars(e.probabilities), ...labelSet(e), ...(correct ? correction(state, i, correct) : []), ...experts(e), ...evidence(state, e));
   const names = Object.keys(u.features);
   if (names.length) box.append(el('details', {}, el('summary', {}, names.length + ' acoustic features'), table('Acoustic features',
     ['feature', 'value', 'against usual'], names.map(n => [n, number(u.features[n].value, 4), number(u.features[n].relative)]), [1, 2])));

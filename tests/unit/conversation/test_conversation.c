@@ -49,6 +49,7 @@ static ut_conversation *sample(void)
     e->label = UT_ANGRY;
     for (int i = 0; i < UT_EMOTIONS; i++)
         e->probabilities[i] = 0.2f;
+    e->label_set = 1u << UT_HAPPY | 1u << UT_NON_NEUTRAL;
     e->opinions[UT_EXPERT_TEXT].present = true;
     e->opinions[UT_EXPERT_TEXT].weight = 0.75f;
     ut_opinion *asked = &e->opinions[UT_EXPERT_LANGUAGE_MODEL];
@@ -116,6 +117,8 @@ static void reads_back_to_the_same_bytes(void **state)
             assert_memory_equal(c->utterances[0].voice.values, back->utterances[0].voice.values,
                                 12);
             assert_int_equal(back->utterances[1].speaker, -1);
+            assert_int_equal(back->utterances[0].emotion.label_set,
+                             1u << UT_HAPPY | 1u << UT_NON_NEUTRAL);
         }
         ut_conversation_destroy(back);
         json_decref(json);
@@ -250,6 +253,10 @@ static void names_what_is_wrong(void **state)
             "emotion label");
     refused((const char *[]){"utterances", "0", "emotion", "probabilities", "sad", NULL},
             json_real(1.5), "sad");
+    refused((const char *[]){"utterances", "0", "emotion", "label_set", NULL},
+            json_pack("[s]", "furious"), "label_set");
+    refused((const char *[]){"utterances", "0", "emotion", "label_set", NULL}, json_pack("[i]", 1),
+            "label_set");
     refused((const char *[]){"utterances", "0", "voice", "f32", NULL}, json_string("AAAA!AAA"),
             "embedding");
 }

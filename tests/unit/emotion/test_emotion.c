@@ -59,6 +59,23 @@ static void nobody_asked_gives_the_prior(void **state)
         assert_near(p[i], ut_expert_prior(UT_EXPERT_TEXT)[i], 1e-5);
 }
 
+static unsigned set_of(float sad, float happy, float angry, float neutral, float other)
+{
+    return ut_label_set((const float[UT_EMOTIONS]){sad, happy, angry, neutral, other});
+}
+
+static void a_set_holds_what_cannot_be_ruled_out(void **state)
+{
+    (void)state;
+    assert_int_equal(set_of(0.005f, 0.005f, 0.98f, 0.005f, 0.005f), 1u << UT_ANGRY);
+    assert_int_equal(set_of(0, 0, 0, 1, 0), 1u << UT_NEUTRAL);
+    assert_int_equal(set_of(0.01f, 0.44f, 0.01f, 0.53f, 0.01f), 1u << UT_HAPPY | 1u << UT_NEUTRAL);
+    /* the most probable one is there whatever its bound; a rare feeling sooner than neutral */
+    unsigned even = set_of(0.2f, 0.2f, 0.2f, 0.2f, 0.2f);
+    assert_int_equal(even, 1u << UT_SAD | 1u << UT_HAPPY | 1u << UT_ANGRY | 1u << UT_NON_NEUTRAL);
+    assert_true(set_of(0.15f, 0.1f, 0.15f, 0.33f, 0.27f) & 1u << UT_NEUTRAL);
+}
+
 static ut_conversation *talk(size_t n)
 {
     ut_conversation *c;
@@ -143,6 +160,7 @@ int main(void)
         cmocka_unit_test(empty_words_do_not_drown_the_voice),
         cmocka_unit_test(an_unreliable_expert_counts_less),
         cmocka_unit_test(nobody_asked_gives_the_prior),
+        cmocka_unit_test(a_set_holds_what_cannot_be_ruled_out),
         cmocka_unit_test(baselines_are_the_speakers_own),
         cmocka_unit_test(judges_every_utterance_and_says_why),
     };

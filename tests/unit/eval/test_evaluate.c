@@ -90,6 +90,48 @@ static void scores_by_overlap(void **state)
     ut_conversation_destroy(c);
 }
 
+/* An entry has the set of its longest overlap; one without a set has no part. */
+static void label_sets_are_counted(void **state)
+{
+    (void)state;
+    ut_conversation *c = conversation("a", "a.wav", 4);
+    utter(c, 0, 3, UT_SAD, 0.6f, "");
+    utter(c, 3, 4, UT_ANGRY, 0.9f, "");
+    utter(c, 5, 6, UT_HAPPY, 0.9f, "");
+    utter(c, 7, 8, UT_HAPPY, 0.9f, "");
+    c->utterances[0].emotion.label_set = 1u << UT_SAD | 1u << UT_NEUTRAL | 1u << UT_ANGRY;
+    c->utterances[1].emotion.label_set = 1u << UT_ANGRY;
+    c->utterances[2].emotion.label_set = 1u << UT_HAPPY;
+    ut_truth *truth = truth_of("{\"a.wav\": [{\"start\": 1, \"end\": 4, \"emotion\": \"neutral\"},"
+                               "{\"start\": 2.9, \"end\": 4, \"emotion\": \"sad\"},"
+                               "{\"start\": 5, \"end\": 6, \"emotion\": \"happy\"},"
+                               "{\"start\": 7, \"end\": 8, \"emotion\": \"happy\"}]}");
+    const ut_conversation *all[] = {c};
+    ut_evaluation *e;
+    assert_int_equal(ut_evaluate(truth, all, 1, &e, NULL), UT_OK);
+    assert_int_equal(e->sets.count, 3);
+    assert_int_equal(e->sets.covered, 2);
+    assert_int_equal(e->sets.labels, 5);
+    json_t *json = ut_evaluation_to_json(e);
+    assert_non_null(json);
+    json_t *sets = json_object_get(json, "label_sets");
+    assert_near(ut_json_number_or(sets, "coverage", -1), 2 / 3.0, 1e-12);
+    assert_near(ut_json_number_or(sets, "mean_size", -1), 5 / 3.0, 1e-12);
+    json_t *sad = json_object_get(json_object_get(sets, "classes"), "sad");
+    assert_near(ut_json_number_or(sad, "coverage", -1), 0, 0);
+    assert_true(json_is_null(
+        json_object_get(json_object_get(json_object_get(sets, "classes"), "angry"), "coverage")));
+    json_decref(json);
+    ut_buf table;
+    ut_buf_init(&table, 0);
+    assert_int_equal(ut_evaluation_table(e, &table), UT_OK);
+    assert_non_null(strstr(table.data, "truth in its label set     66.7 %"));
+    ut_buf_free(&table);
+    ut_evaluation_free(e);
+    ut_truth_free(truth);
+    ut_conversation_destroy(c);
+}
+
 /* By speaker as the truth names them, else as the program does; by length; by the recogniser's
  * confidence. */
 static void groups(void **state)
@@ -231,8 +273,11 @@ static void reads_the_sample(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_by_overlap), cmocka_unit_test(groups),
-        cmocka_unit_test(finds_partners),    cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(scores_by_overlap),
+        cmocka_unit_test(label_sets_are_counted),
+        cmocka_unit_test(groups),
+        cmocka_unit_test(finds_partners),
+        cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(reads_the_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,13 +36,14 @@ static void csv_reads_back(void **state)
 {
     (void)state;
     ut_conversation *c = synthetic(40);
+    c->utterances[0].emotion.label_set = 1u << UT_HAPPY | 1u << UT_NON_NEUTRAL;
     ut_buf out;
     ut_buf_init(&out, 0);
     assert_int_equal(ut_export_csv(c, &out), UT_OK);
     const char *at = out.data;
     for (size_t row = 0; row <= c->utterance_count; row++) {
         char value[4096];
-        for (int column = 0; column < 16; column++) {
+        for (int column = 0; column < 17; column++) {
             at = csv_field(at, value);
             if (row && column == 5)
                 assert_string_equal(value, c->utterances[row - 1].text);
@@ -56,7 +57,9 @@ static void csv_reads_back(void **state)
             if (row && column == 9 && *value)
                 assert_near(strtod(value, NULL),
                             c->utterances[row - 1].emotion.probabilities[UT_SAD], 0.00006);
-            if (column < 15)
+            if (row && column == 14)
+                assert_string_equal(value, row == 1 ? "happy non-neutral" : "");
+            if (column < 16)
                 assert_int_equal(*at++, ',');
         }
         assert_memory_equal(at, "\r\n", 2);
