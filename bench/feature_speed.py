@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Speed of `undertone features` beside openSMILE, librosa and kaldi-native-fbank on the same ten minutes of speech.
+"""Speed of `undertone features` beside Praat, openSMILE, librosa and kaldi-native-fbank on the same ten minutes of speech.
 
     python3 bench/feature_speed.py AUDIO... [--undertone build/undertone]
 
 AUDIO: recordings, repeated until there are 600 s at 16 kHz. Processor seconds at one thread, the least of three runs.
-Ours is the whole command, from a WAV file to a .npy file; the peers are timed on samples in memory, from the second call
+Ours and Praat are whole commands, from a WAV file on; the other peers are timed on samples in memory, from the second call
 on. Needs numpy and soundfile; a peer that is not installed is left out: pip install opensmile librosa kaldi-native-fbank
 """
 import argparse
@@ -12,6 +12,7 @@ import importlib.util
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,17 +37,29 @@ def least(work, runs=3):
     return min(found)
 
 
-def command(binary, wav, name, level):
-    """Of a child, so that its start and the reading of the file count."""
+def child(*arguments):
+    """Of a program, so that its start and the reading of the file count."""
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(3):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([binary, "features", wav, "--set", name, "--level", level, "--quiet", "--output",
-                            pathlib.Path(folder) / "t.npy"], check=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(found)
+
+
+def programs(binary, wav, folder):
+    for name, level in (("mfcc-htk", "frames"), ("mfcc-kaldi", "frames"), ("mfcc-librosa", "frames"), ("spectral", "frames"),
+                        ("pitch", "frames"), ("formants", "frames"), ("intensity", "frames"), ("syllables", "utterance"),
+                        ("egemaps", "utterance"), ("voice", "utterance")):
+        yield f"undertone, {name}", [binary, "features", wav, "--set", name, "--level", level, "--quiet", "--output", folder / "t.npy"]
+    if not shutil.which("praat"):
+        return
+    for call in ("To Pitch: 0, 75, 600", "To Formant (burg): 0, 5, 5500, 0.025, 50", 'To Intensity: 75, 0, "yes"'):
+        script = folder / "call.praat"
+        script.write_text(f'Read from file: "{wav}"\n{call}\n')
+        yield f"Praat, {call.split(':')[0]}", ["praat", "--run", script]
+    yield "Praat, syllables", ["praat", "--run", ROOT / "tests" / "support" / "syllables.praat", wav]
 
 
 def peers(samples):
@@ -97,11 +110,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         wav = pathlib.Path(folder) / "speech.wav"
         soundfile.write(wav, signal, RATE, "PCM_16")
-        for name, level in (("mfcc-htk", "frames"), ("mfcc-kaldi", "frames"), ("mfcc-librosa", "frames"), ("spectral", "frames"),
-                            ("pitch", "frames"), ("formants", "frames"), ("intensity", "frames"),
-                            ("syllables", "utterance"), ("egemaps", "utterance"), ("voice", "utterance")):
-            taken = command(options.undertone, wav, name, level)
-            print(f"{'undertone, ' + name:36} {taken:7.3f} s  {SECONDS / taken:7.0f} x real time", flush=True)
+        for name, arguments in programs(options.undertone, wav, pathlib.Path(folder)):
+            taken = child(*arguments)
+            print(f"{name:36} {taken:7.3f} s  {SECONDS / taken:7.0f} x real time", flush=True)
     for name, work in peers(signal):
         work()
         taken = least(work)

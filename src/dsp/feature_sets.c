@@ -39,6 +39,7 @@ struct ut_feature_set {
     ut_mfcc *mfcc;
     size_t orders; /* of the cepstrum's differences: 1, or 3 with first and second ones */
     ut_spectral *spectral;
+    bool of_sample; /* a summary's deviations are those of a sample, as Praat has them */
 };
 
 /* ------------------------------------------------------------------------- eGeMAPS */
@@ -295,6 +296,13 @@ static ut_status pitch_summary(ut_feature_set *set, const float *pcm, size_t n, 
 
 /* ------------------------------------------------------------------------ formants */
 
+static ut_status open_formants(ut_feature_set *set, ut_error *err)
+{
+    (void)err;
+    set->of_sample = true;
+    return UT_OK;
+}
+
 static size_t formant_columns(const ut_feature_set *set)
 {
     (void)set;
@@ -505,8 +513,9 @@ static const kind kinds[] = {
      NULL, voice_columns, voice_column, voice_summary, NULL, NULL, NULL, NULL},
     {"pitch", "Praat's pitch by autocorrelation, 75 to 600 Hz", NULL, pitch_columns, pitch_column,
      pitch_summary, pitch_frame_columns, pitch_frame_column, pitch_grid, pitch_frames},
-    {"formants", "F1-F5 and their bandwidths by Burg's method below 5500 Hz, after Praat", NULL,
-     NULL, NULL, NULL, formant_columns, formant_column, formant_grid, formant_frames},
+    {"formants", "F1-F5 and their bandwidths by Burg's method below 5500 Hz, after Praat",
+     open_formants, NULL, NULL, NULL, formant_columns, formant_column, formant_grid,
+     formant_frames},
     {"intensity", "Praat's intensity in dB, lowest pitch 75 Hz", NULL, intensity_columns,
      intensity_column, intensity_summary, intensity_frame_columns, intensity_frame_column,
      intensity_grid, intensity_frames},
@@ -593,8 +602,9 @@ void ut_feature_set_column(const ut_feature_set *set, bool frames, size_t index,
     }
 }
 
-/* Mean and deviation of each column, of the values that are numbers. */
-static void moments(const float *rows, size_t count, size_t width, float *values)
+/* Mean and deviation of each column, of the values that are numbers: the deviation of them, or of
+ * what they are a sample of. */
+static void moments(const float *rows, size_t count, size_t width, bool of_sample, float *values)
 {
     for (size_t c = 0; c < width; c++) {
         double mean = 0.0, squares = 0.0;
@@ -608,7 +618,8 @@ static void moments(const float *rows, size_t count, size_t width, float *values
             squares += d * (x - mean);
         }
         values[2 * c] = seen ? (float)mean : NAN;
-        values[2 * c + 1] = seen ? (float)sqrt(squares / (double)seen) : NAN;
+        size_t by = of_sample && seen ? seen - 1 : seen;
+        values[2 * c + 1] = by ? (float)sqrt(squares / (double)by) : NAN;
     }
 }
 
@@ -634,7 +645,7 @@ ut_status ut_feature_set_summary(ut_feature_set *set, const float *pcm, size_t n
         return ut_fail_memory(err, "features");
     ut_status status = set->kind->frames(set, pcm, n, rows, err);
     if (status == UT_OK)
-        moments(rows, count, width, values);
+        moments(rows, count, width, set->of_sample, values);
     free(rows);
     return status;
 }

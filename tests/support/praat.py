@@ -35,25 +35,34 @@ def resampled(sound):
     return first, rest[-int(count) :]
 
 
+def asked(sound, command, queries):
+    """What Praat answers to each query about the object that `command` makes of a sound."""
+    answers = "".join(f"x = {query}\nappendInfoLine: x\n" for query in queries)
+    out = script(f'Read from file: "{sound}"\n{command}\n{answers}')
+    return [math.nan if x == "--undefined--" else float(x) for x in out.split()]
+
+
 def formants(sound):
-    """The second of the first frame, and a row each frame: F1, its bandwidth ... F5, NaN where there is none."""
-    _, _, count, _, first, _, *rest = saved(sound, "To Formant (burg): 0, 5, 5500, 0.025, 50")
+    """The second of the first frame; a row each frame: F1, its bandwidth ... F5, NaN where there is none; mean and deviation
+    of F1, of F2 ... F4."""
+    command = "To Formant (burg): 0, 5, 5500, 0.025, 50"
+    _, _, count, _, first, _, *rest = saved(sound, command)
     rows, at = [], 0
     for _ in range(int(count)):
         found = 2 * int(rest[at + 1])  # behind the frame's intensity
         rows.append(rest[at + 2 : at + 2 + found] + [math.nan] * (10 - found))
         at += 2 + found
-    return first, rows
+    queries = [f'Get {what}: {i}, 0, 0, "hertz"' for i in range(1, 5) for what in ("mean", "standard deviation")]
+    return first, rows, asked(sound, command, queries)
 
 
 def intensity(sound):
     """The second of the first frame, the frames in dB, and mean (of the energy), median, deviation, least, greatest."""
-    _, _, count, _, first, *rest = saved(sound, 'To Intensity: 75, 0, "yes"')
+    command = 'To Intensity: 75, 0, "yes"'
+    _, _, count, _, first, *rest = saved(sound, command)
     queries = ('Get mean: 0, 0, "energy"', "Get quantile: 0, 0, 0.5", "Get standard deviation: 0, 0",
                'Get minimum: 0, 0, "none"', 'Get maximum: 0, 0, "none"')
-    asked = "".join(f"x{i} = {q}\n" for i, q in enumerate(queries)) + "".join(f"appendInfoLine: x{i}\n" for i in range(5))
-    out = script(f'Read from file: "{sound}"\nTo Intensity: 75, 0, "yes"\n{asked}')
-    return first, rest[-int(count) :], [float(x) for x in out.split()]
+    return first, rest[-int(count) :], asked(sound, command, queries)
 
 
 def syllables(sound):
