@@ -96,16 +96,22 @@ static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judg
     for (size_t i = 0; !made_by && i < c->utterance_count; i++)
         made_by = c->utterances[i].voice.model;
     for (size_t h = 0; made_by && h < e->head_count; h++) {
-        if (strcmp(e->heads[h].name, made_by) != 0)
+        if (strcmp(e->heads[h].mark, made_by) != 0)
             continue;
         models->acoustic = e->heads[h].head;
-        models->voice_model = e->heads[h].name;
+        models->voice_model = e->heads[h].mark;
         models->voice_dim = ut_voice_head_dim(e->heads[h].head);
         models->hear = hear_head;
         return ut_conversation_add_model(c, "emotion voice", e->heads[h].name, e->heads[h].sha256);
     }
+    if (made_by && strcmp(made_by, e->voice_net_mark) != 0)
+        UT_TRY(ut_conversation_add_note(
+            c,
+            "its voices were heard by %s, which is not there (another edition means something "
+            "else): they were not judged; transcribe it again",
+            made_by));
     models->acoustic = e->voice_net;
-    models->voice_model = e->voice_net_name;
+    models->voice_model = e->voice_net_mark;
     models->voice_dim = ut_voice_net_dim(e->voice_net);
     models->hear = hear_net;
     if (!e->own.classifier)
@@ -118,7 +124,7 @@ static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judg
 /* Vectors of one encoder mean nothing to the experts trained on another's. */
 static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_error *err)
 {
-    const char *wanted = e->own.classifier ? e->voice_net_name : e->own.name;
+    const char *wanted = e->own.classifier ? e->voice_net_mark : e->own.name;
     for (size_t i = 0; e->own.info.voice.name && i < c->utterance_count; i++) {
         const ut_embedding *made = &c->utterances[i].voice;
         if (made->count && strcmp(made->model, wanted) != 0)

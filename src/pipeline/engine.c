@@ -234,6 +234,14 @@ static ut_status check_own(const ut_engine *e, const ut_encoder_id *own, const c
                    choice);
 }
 
+/* What the voice embeddings of these weights are called: "whisper-base-voice@0123abcd". */
+static const char *mark(ut_engine *e, const char *name, const char *sha256)
+{
+    char text[96];
+    snprintf(text, sizeof text, "%s@%.8s", name, sha256);
+    return ut_arena_strdup(e->arena, text);
+}
+
 /* Heads come one for each size of Whisper that they were trained on. */
 static const char *const head_sizes[] = {"base.en", "base", "tiny.en", "tiny"};
 
@@ -258,15 +266,16 @@ static ut_status open_heads(ut_engine *e, ut_error *err)
         e->head_count++;
         UT_TRY(ut_sha256_file(path, hash, err));
         head->name = ut_arena_strdup(e->arena, name);
+        head->mark = mark(e, name, hash);
         head->sha256 = ut_arena_strdup(e->arena, hash);
-        if (!head->name || !head->sha256)
+        if (!head->name || !head->mark || !head->sha256)
             return ut_fail_memory(err, "engine");
     }
     if (!owns_voice(e) || owns_net(e) || e->planning)
         return UT_OK;
     struct ut_engine_head *head = &e->heads[e->head_count];
     UT_TRY(ut_voice_head_open(e->own.path, &head->head, err));
-    head->name = e->own.name;
+    head->name = head->mark = e->own.name;
     head->sha256 = e->own.sha256;
     e->head_count++;
     return UT_OK;
@@ -382,6 +391,10 @@ static ut_status open_voice_net(ut_engine *e, ut_error *err)
     if (!e->planning)
         UT_TRY(ut_voice_net_open(path, &e->voice_net, err));
     UT_TRY(record(e, "voice", e->voice_net_name, path, err));
+    const char *hash = e->records[e->record_count - 1].sha256;
+    e->voice_net_mark = e->planning ? e->voice_net_name : mark(e, e->voice_net_name, hash);
+    if (!e->voice_net_mark)
+        return ut_fail_memory(err, "engine");
     if (!owns_net(e) || e->planning)
         return UT_OK;
     UT_TRY(check_own(e, &e->own.info.voice, e->voice_net_name,
@@ -405,7 +418,7 @@ static ut_status name_space(ut_engine *e, ut_error *err)
     UT_TRY(find_recogniser(e, &name, &folder, err));
     const struct ut_engine_head *head = folder ? head_for(e, name) : NULL;
     const char *weights = bundled(e, "knowledge/combined.json");
-    e->space = (ut_combined){e->text_model, head ? head->name : e->voice_net_name, 0, 0};
+    e->space = (ut_combined){e->text_model, head ? head->mark : e->voice_net_mark, 0, 0};
     UT_TRY(record(e, "emotion embedding", "combined", weights, err));
     return ut_combined_weigh(weights, &e->space, err);
 }

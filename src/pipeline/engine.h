@@ -43,7 +43,9 @@ struct ut_engine {
     ut_text_expert *text_expert;
     ut_context_expert *context_expert;
     struct ut_engine_head {
-        const char *name; /* that its voice embeddings carry */
+        const char *name;
+        const char *mark; /* that its voice embeddings carry: name and beginning of the hash, for
+                             those of other weights of this name mean nothing to it */
         const char *sha256;
         ut_voice_head *head;
     } heads[5]; /* every bundled one, since a document tells which it was made with, and the
@@ -52,6 +54,7 @@ struct ut_engine {
     const struct ut_engine_head *head; /* the one for this recogniser's encoder, NULL without */
     ut_voice_net *voice_net;
     const char *voice_net_name;
+    const char *voice_net_mark; /* that its voice embeddings carry, as for the heads */
     struct ut_engine_own {
         const char *path; /* of options.model; NULL: none, and nothing else is set */
         const char *name; /* "trained-" and the beginning of its hash */

@@ -36,7 +36,7 @@ static ut_status embed_voice(const ut_engine *e, ut_conversation *c, ut_utteranc
     if (u->voice.count || !e->voice_net || n < UT_RATE / 10)
         return UT_OK;
     size_t dim = ut_voice_net_dim(e->voice_net);
-    u->voice = (ut_embedding){e->voice_net_name, UT_ARENA_NEW(c->arena, float, dim), dim};
+    u->voice = (ut_embedding){e->voice_net_mark, UT_ARENA_NEW(c->arena, float, dim), dim};
     if (!u->voice.values)
         return ut_fail_memory(err, "extract");
     ut_voice_net_embed(e->voice_net, pcm, n, scratch, u->voice.values);

@@ -101,8 +101,9 @@ static ut_status add(filling *f, size_t sample, ut_error *err)
 ut_status ut_train_store(const ut_train_examples *from, const char *where, size_t *added,
                          ut_error *err)
 {
-    char voice[32] = "voice-net";
+    char voice[32];
     filling f = {.from = from, .arena = ut_arena_create(0)};
+    snprintf(voice, sizeof voice, "%s", from->engine->voice_net_mark);
     if (from->voice && from->voice->model.project)
         snprintf(voice, sizeof voice, "trained-%.12s", from->model_sha256);
     f.space = from->engine->space;

@@ -201,7 +201,7 @@ static ut_status pool_voices(transcribing *t, ut_recognizer_session *session, do
         int from = (int)floor((u->start - offset) * ENCODER_FRAMES_A_SECOND);
         int to = (int)ceil((u->end - offset) * ENCODER_FRAMES_A_SECOND);
         u->voice =
-            (ut_embedding){t->engine->head->name, UT_ARENA_NEW(t->c->arena, float, dim), dim};
+            (ut_embedding){t->engine->head->mark, UT_ARENA_NEW(t->c->arena, float, dim), dim};
         if (!u->voice.values)
             return ut_fail_memory(err, "transcribe");
         ut_voice_head_pool(head, ut_whisper_layers(ut_recognizer_state(session)), from, to,

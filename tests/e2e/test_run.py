@@ -45,6 +45,19 @@ def test_the_steps_one_by_one_give_the_same_bytes():
     assert sample_document(work / "a").read_bytes() == together
 
 
+def test_voices_heard_by_another_edition_are_not_judged():
+    run("extract", work / "t", "--output_dir", work / "old", "--text_model=bundled")
+    path = sample_document(work / "old")
+    text = path.read_text(encoding="utf-8")
+    mark = next(u["voice"]["model"] for u in load(path)["utterances"] if u.get("voice"))
+    assert re.fullmatch("voice-net@[0-9a-f]{8}", mark), mark
+    path.write_text(text.replace(mark, "voice-net@00000000"), encoding="utf-8")
+    run("analyze", work / "old", "--output_dir", work / "not", "--text_model", "bundled")
+    conversation = check_document(sample_document(work / "not"))
+    assert any("voice-net@00000000" in note for note in conversation["provenance"]["notes"]), conversation["provenance"]["notes"]
+    assert not any("acoustic" in u["emotion"]["opinions"] for u in conversation["utterances"])
+
+
 def test_clock_place_and_jobs_change_nothing():
     elsewhere = work / "else where" / "raw"
     shutil.copytree(SAMPLE, elsewhere)
