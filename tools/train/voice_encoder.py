@@ -103,7 +103,7 @@ class Encoder:
             p = f"layer_{i}/"
             q, k, v = self.linear(self.norm(x, p + "self_attention/layer_norm"), p + "self_attention/linear_0").view(
                 b, n, 3, self.heads, 64).permute(2, 0, 3, 1, 4)
-            a = ((q @ k.transpose(2, 3)) / 8).softmax(-1) @ v  # heads of 64 values
+            a = F.scaled_dot_product_attention(q, k, v)
             a = a.transpose(1, 2).reshape(b, n, d)
             x = x + self.linear(a, p + "self_attention/linear_1").float()
             h = F.gelu(self.linear(self.norm(x, p + "ffn/layer_norm"), p + "ffn/linear_0"))

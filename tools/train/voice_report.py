@@ -87,7 +87,7 @@ def save_card(path, name, kind, size, report, arguments):
             heard += ", clean, and again through telephones (mu-law, GSM), Opus, rooms and noise, 4 dB louder or softer, up to an eighth faster or slower"
         heard += (".\n- **Unacted speech**: 417 pieces of meetings across a room (AMI), a telephone call, an interview and readings "
                   "(LibriSpeech,\n  LJ, others), 23 minutes, trained as neutral: nobody labelled them, and nearly all of such talk "
-                  "is. Without them a real\n  telephone call came out full of feelings")
+                  "is. Without them Whisper\n  base's first head heard a real telephone call full of feelings")
     else:
         what = ("A small convolutional network over log-mel frames with attentive pooling, for when no Whisper is loaded")
         heard = "heard clean, at other speeds and through telephone bands, rooms and noise"
