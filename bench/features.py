@@ -38,7 +38,7 @@ VOICE = 10  # the first descriptor that needs a voice: the pitch
 RATE, SECONDS = 16000, 600
 PEERS = {"agreement": {"opensmile": "opensmile==2.6.0"},
          "speed": {"opensmile": "opensmile==2.6.0", "librosa": "librosa==0.11.0", "kaldi_native_fbank": "kaldi-native-fbank==1.23.0"}}
-WHOLE = ("egemaps", "voice", "syllables")  # sets that are measured as a whole; the others by frame
+WHOLE = ("egemaps", "voice", "voice-report", "syllables")  # sets that are measured as a whole; the others by frame
 
 
 def with_peers(what):
@@ -205,6 +205,8 @@ def peers(signal, scratch):
 
 def praat(clip, scratch):
     """Commands, each a whole program."""
+    import praat as scripts
+
     if not shutil.which("praat"):
         return {}
     found = {"Praat, tests/support/syllables.praat": ["praat", "--run", ROOT / "tests" / "support" / "syllables.praat", clip]}
@@ -212,6 +214,9 @@ def praat(clip, scratch):
         script = scratch / f"{len(found)}.praat"
         script.write_text(f'Read from file: "{clip}"\n{call}\n')
         found[f"Praat, {call.split(':')[0]}"] = ["praat", "--run", script]
+    script = scratch / "report.praat"
+    script.write_text(scripts.report_script(clip))
+    found["Praat, the voice report's commands"] = ["praat", "--run", script]
     return found
 
 

@@ -10,11 +10,13 @@
 #include "dsp/features.h"
 #include "dsp/formants.h"
 #include "dsp/functionals.h"
+#include "dsp/harmonicity.h"
 #include "dsp/intensity.h"
 #include "dsp/mfcc.h"
 #include "dsp/pitch.h"
 #include "dsp/spectral.h"
 #include "dsp/syllables.h"
+#include "dsp/voice_report.h"
 
 enum { RATE = UT_FEATURE_SET_RATE };
 
@@ -482,6 +484,63 @@ static ut_status syllables_summary(ut_feature_set *set, const float *pcm, size_t
     return UT_OK;
 }
 
+/* -------------------------------------------------------------------- voice report */
+
+static size_t report_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return UT_VOICE_REPORT;
+}
+
+static void report_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    snprintf(name, UT_FEATURE_NAME, "%s", ut_voice_report_name(index));
+}
+
+static ut_status report_summary(ut_feature_set *set, const float *pcm, size_t n, float *values,
+                                ut_error *err)
+{
+    (void)set;
+    return ut_voice_report(RATE, pcm, n, values, err);
+}
+
+static size_t report_frame_columns(const ut_feature_set *set)
+{
+    (void)set;
+    return 1;
+}
+
+static void report_frame_column(const ut_feature_set *set, size_t index, char name[UT_FEATURE_NAME])
+{
+    (void)set;
+    (void)index;
+    snprintf(name, UT_FEATURE_NAME, "hnr_db");
+}
+
+/* Frames are told by their middle 10 ms. */
+static ut_feature_grid report_grid(const ut_feature_set *set, size_t n)
+{
+    (void)set;
+    size_t count = ut_harmonicity_frames(RATE, n);
+    double first = count ? ut_harmonicity_time(RATE, n, 0) - UT_HARMONICITY_HOP / 2 : 0.0;
+    return (ut_feature_grid){count, first, UT_HARMONICITY_HOP, UT_HARMONICITY_HOP};
+}
+
+static ut_status report_frames(ut_feature_set *set, const float *pcm, size_t n, float *rows,
+                               ut_error *err)
+{
+    size_t count = report_grid(set, n).count;
+    double *db = calloc(count + 1, sizeof *db);
+    if (!db)
+        return ut_fail_memory(err, "features");
+    ut_status status = ut_harmonicity_track(RATE, pcm, n, db, err);
+    for (size_t f = 0; status == UT_OK && f < count; f++)
+        rows[f] = (float)db[f];
+    free(db);
+    return status;
+}
+
 /* ----------------------------------------------- what conversation.json has of an utterance */
 
 static size_t voice_columns(const ut_feature_set *set)
@@ -513,6 +572,9 @@ static const kind kinds[] = {
      NULL, voice_columns, voice_column, voice_summary, NULL, NULL, NULL, NULL},
     {"pitch", "Praat's pitch by autocorrelation, 75 to 600 Hz", NULL, pitch_columns, pitch_column,
      pitch_summary, pitch_frame_columns, pitch_frame_column, pitch_grid, pitch_frames},
+    {"voice-report", "jitter, shimmer, harmonics-to-noise ratio, as Praat", NULL, report_columns,
+     report_column, report_summary, report_frame_columns, report_frame_column, report_grid,
+     report_frames},
     {"formants", "F1-F5 and their bandwidths by Burg's method below 5500 Hz, after Praat",
      open_formants, NULL, NULL, NULL, formant_columns, formant_column, formant_grid,
      formant_frames},

@@ -37,6 +37,19 @@ static double between(const double *left, int count, double share)
     return sum / (2.0 * M_PI);
 }
 
+/* Where there are but two samples or one on the shorter side, a cubic through the inner two with
+ * the slopes of their neighbours, or a line. */
+static double near_the_end(const double *left, int count, double share)
+{
+    double low = left[0], high = left[1], linear = low + share * (high - low);
+    if (count < 2)
+        return linear;
+    double rise_low = 0.5 * (left[1] - left[-1]), rise_high = 0.5 * (left[2] - left[0]);
+    double bend = 0.5 * (rise_high - rise_low);
+    double twist = (share - 0.5) * (rise_low + rise_high - 2.0 * (high - low));
+    return linear - share * (1.0 - share) * (bend + twist);
+}
+
 double ut_sinc_at(const double *y, size_t n, double x, int depth)
 {
     if (!(x > 0.0))
@@ -52,14 +65,14 @@ double ut_sinc_at(const double *y, size_t n, double x, int depth)
         count = (int)right;
     if ((size_t)count > n - right)
         count = (int)(n - right);
-    return between(y + left, count, share);
+    return count > 2 ? between(y + left, count, share) : near_the_end(y + left, count, share);
 }
 
 /* Golden section with parabolic steps (R. Brent, "Algorithms for Minimization without Derivatives",
  * 1973, 5.8). */
 double ut_sinc_peak(const double *y, size_t n, size_t at, int depth, double *where)
 {
-    static const double GOLDEN = 0.3819660112501051, EXACT = 1e-8;
+    static const double GOLDEN = 0.3819660112501051, EXACT = 1e-9;
     double a = (double)at - 1.0, b = (double)at + 1.0;
     double x = a + GOLDEN * (b - a), w = x, v = x, moved = 0.0, before = 0.0;
     double fx = ut_sinc_at(y, n, x, depth), fw = fx, fv = fx;

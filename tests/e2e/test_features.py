@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import packages  # noqa: E402
 
 work = pathlib.Path(tempfile.mkdtemp(prefix="ut_features_"))
-SETS = {"egemaps": (88, 25), "voice": (67, 0), "pitch": (6, 2), "formants": (20, 10), "intensity": (5, 1), "syllables": (7, 0), "mfcc-htk": (78, 39), "mfcc-kaldi": (26, 13), "mfcc-librosa": (40, 20), "spectral": (12, 6)}
+SETS = {"egemaps": (88, 25), "voice": (67, 0), "pitch": (6, 2), "formants": (20, 10), "intensity": (5, 1), "syllables": (7, 0), "voice-report": (17, 1), "mfcc-htk": (78, 39), "mfcc-kaldi": (26, 13), "mfcc-librosa": (40, 20), "spectral": (12, 6)}
 
 
 def save(path, samples, times=1, rate=16000):

@@ -75,6 +75,33 @@ def test_syllables():
     assert same(ours[4], syllables / phonation, 1e-6, 0) and same(ours[5], phonation / syllables, 1e-6, 0), ours
 
 
+def test_pitch():
+    first, frames = praat.pitch(RECORDING)
+    middles, ours = rows_of(RECORDING, "pitch", "frames")
+    assert len(ours) == len(frames) and abs(middles[0] - first) < 1e-6, (len(ours), len(frames), middles[0], first)
+    for f, ((hz, strength), (their_hz, their_strength)) in enumerate(zip(ours, frames)):
+        # Brent's method ends within a part in a million of a flat top, whose height is sure.
+        assert same(hz, their_hz, 2e-5, 0) and same(strength, their_strength, 1e-6, 0), (f, hz, their_hz)
+    voiced = sorted(hz for hz, _ in frames if hz == hz)
+    (whole,) = rows_of(RECORDING, "pitch", "utterance")[1]
+    assert same(whole[0], sum(voiced) / len(voiced), 1e-6, 0) and same(whole[5], len(voiced) / len(frames), 1e-6, 0), whole
+
+
+# The same to the last one; all else has the table's seven digits.
+COUNTED = ("pulses", "periods")
+
+
+def test_voice_report():
+    first, frames = praat.harmonicity(RECORDING)
+    compare(RECORDING, "voice-report", first, [[x] for x in frames], 1e-6, 1e-6)
+    theirs = praat.voice_report(RECORDING)
+    out, _ = run("features", RECORDING, "--set", "voice-report")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert list(row)[3:] == list(theirs), (list(row), list(theirs))
+    for name, value in theirs.items():
+        assert same(float(row[name]), value, 0 if name in COUNTED else 1e-6, 0), (name, row[name], value)
+
+
 if __name__ == "__main__":
     if not shutil.which("praat"):
         skip("Praat's measures beside Praat", "praat is not installed")

@@ -68,3 +68,53 @@ def intensity(sound):
 def syllables(sound):
     """Syllables, pauses, seconds of phonation and of pauses."""
     return [float(x) for x in run(HERE / "syllables.praat", sound).split()]
+
+
+def pitch(sound):
+    """The second of the first frame, and hertz and strength of each, NaN where unvoiced."""
+    _, _, count, _, first, ceiling, _, *rest = saved(sound, "To Pitch: 0, 75, 600")
+    rows, at = [], 0
+    for _ in range(int(count)):
+        candidates, hz, strength = rest[at + 1 : at + 4]  # behind the frame's intensity; the first one is chosen
+        rows.append([hz, strength] if 0 < hz < ceiling else [math.nan, math.nan])
+        at += 2 + 2 * int(candidates)
+    return first, rows
+
+
+def harmonicity(sound):
+    """The second of the first frame, and each frame in dB, NaN where Praat has -200."""
+    _, _, count, _, first, *rest = saved(sound, "To Harmonicity (cc): 0.01, 75, 0.1, 1")
+    return first, [math.nan if x == -200 else x for x in rest[-int(count) :]]
+
+
+PULSES = "sound = selected()\nTo Pitch: 0, 75, 600\nplusObject: sound\nTo PointProcess (cc)"
+
+
+def pulses(sound):
+    """Seconds."""
+    return saved(sound, PULSES)[3:]
+
+
+PERIODS = "0, 0, 0.0001, 0.02, 1.3"
+# Name and query of what `undertone features --set voice-report` has: of the pulses, of sound and pulses, of the harmonicity.
+OF_PULSES = {"pulses": "Get number of points", "periods": f"Get number of periods: {PERIODS}",
+             "period_mean_s": f"Get mean period: {PERIODS}", "period_std_s": f"Get stdev period: {PERIODS}"}
+OF_PULSES |= {f"jitter_{name.replace(', ', '_')}{'_s' * (',' in name)}": f"Get jitter ({name}): {PERIODS}"
+              for name in ("local", "local, absolute", "rap", "ppq5", "ddp")}
+OF_BOTH = {f"shimmer_{name.replace('_dB', '_db')}": f"Get shimmer ({name}): {PERIODS}, 1.6"
+           for name in ("local", "local_dB", "apq3", "apq5", "apq11", "dda")}
+OF_HARMONICITY = {"hnr_mean_db": "Get mean: 0, 0", "hnr_std_db": "Get standard deviation: 0, 0"}
+
+
+def report_script(sound):
+    text = f'Read from file: "{sound}"\n{PULSES}\n'
+    for before, queries in (("", OF_PULSES), ("plusObject: sound\n", OF_BOTH),
+                            ("selectObject: sound\nTo Harmonicity (cc): 0.01, 75, 0.1, 1\n", OF_HARMONICITY)):
+        text += before + "".join(f"{name} = {query}\nappendInfoLine: {name}\n" for name, query in queries.items())
+    return text
+
+
+def voice_report(sound):
+    """Name and value of each."""
+    values = [math.nan if "undefined" in x else float(x) for x in script(report_script(sound)).split()]
+    return dict(zip([*OF_PULSES, *OF_BOTH, *OF_HARMONICITY], values, strict=True))

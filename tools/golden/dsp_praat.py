@@ -53,7 +53,11 @@ def main():
         keep("formants", praat.formants(whole)[1])
         keep("intensity", praat.intensity(whole)[1])
         keep("syllables", praat.syllables(whole))
-        print("first", praat.resampled(wav(signal[:LOW]))[0], praat.formants(whole)[0], praat.intensity(whole)[0])
+        keep("pitch", praat.pitch(whole)[1])
+        keep("harmonicity", praat.harmonicity(whole)[1])
+        keep("pulses", praat.pulses(whole))
+        keep("report", list(praat.voice_report(whole).values()))
+        print("first", praat.resampled(wav(signal[:LOW]))[0], praat.formants(whole)[0], praat.intensity(whole)[0], praat.pitch(whole)[0], praat.harmonicity(whole)[0])
         print(praat.syllables(whole))
 
 

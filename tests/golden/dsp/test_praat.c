@@ -1,4 +1,4 @@
-/* Resampling, formants, intensity and syllables against Praat, recorded by
+/* Resampling, formants, intensity, syllables, pitch and voice report against Praat, recorded by
  * tools/golden/dsp_praat.py (tests/e2e/test_praat.py asks the Praat that is installed). */
 #include "ut_test.h"
 
@@ -8,8 +8,11 @@
 
 #include "dsp/downsample.h"
 #include "dsp/formants.h"
+#include "dsp/harmonicity.h"
 #include "dsp/intensity.h"
+#include "dsp/pulses.h"
 #include "dsp/syllables.h"
+#include "dsp/voice_report.h"
 
 /* Samples of the signal that the resampled one was made of. */
 enum { LOW = 4001 };
@@ -106,13 +109,65 @@ static void test_syllables(void **unused)
     free(pcm);
 }
 
+static void test_pitch_and_pulses(void **unused)
+{
+    (void)unused;
+    size_t n, count, pulse_count;
+    float *pcm = recorded("signal", &n), *expected = recorded("pitch", &count);
+    float *times = recorded("pulses", &pulse_count);
+    ut_pitch_options o = ut_pitch_defaults(16000);
+    size_t frames = ut_pitch_frames(&o, n);
+    ut_pitch_frame *pitch = calloc(frames, sizeof *pitch);
+    assert_non_null(pitch);
+    assert_int_equal(2 * frames, count);
+    assert_near(ut_pitch_time(&o, n, 0), 0.02009375, 1e-12);
+    assert_int_equal(ut_pitch_track(&o, pcm, n, pitch, NULL), UT_OK);
+    for (size_t f = 0; f < frames; f++) {
+        bool voiced = pitch[f].hz > 0.0;
+        assert_same(voiced ? pitch[f].hz : NAN, expected[2 * f]);
+        assert_same(voiced ? pitch[f].strength : NAN, expected[2 * f + 1]);
+    }
+    ut_pulses pulses;
+    assert_int_equal(ut_pulses_find(&o, pcm, n, pitch, frames, &pulses, NULL), UT_OK);
+    assert_int_equal(pulses.count, pulse_count);
+    for (size_t i = 0; i < pulse_count; i++)
+        assert_same(pulses.times[i], times[i]);
+    ut_pulses_free(&pulses);
+    free(pitch);
+    free(times);
+    free(expected);
+    free(pcm);
+}
+
+static void test_voice_report(void **unused)
+{
+    (void)unused;
+    size_t n, frames, count;
+    float *pcm = recorded("signal", &n), *expected = recorded("harmonicity", &frames);
+    float *whole = recorded("report", &count), values[UT_VOICE_REPORT];
+    double *db = calloc(frames, sizeof *db);
+    assert_non_null(db);
+    assert_int_equal(ut_harmonicity_frames(16000, n), frames);
+    assert_near(ut_harmonicity_time(16000, n, 0), 0.01509375, 1e-12);
+    assert_int_equal(ut_harmonicity_track(16000, pcm, n, db, NULL), UT_OK);
+    for (size_t f = 0; f < frames; f++)
+        assert_same(db[f], expected[f]);
+    assert_int_equal(count, UT_VOICE_REPORT);
+    assert_int_equal(ut_voice_report(16000, pcm, n, values, NULL), UT_OK);
+    for (size_t i = 0; i < count; i++)
+        assert_same((double)values[i], whole[i]);
+    free(db);
+    free(whole);
+    free(expected);
+    free(pcm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resampling),
-        cmocka_unit_test(test_formants),
-        cmocka_unit_test(test_intensity),
-        cmocka_unit_test(test_syllables),
+        cmocka_unit_test(test_resampling),       cmocka_unit_test(test_formants),
+        cmocka_unit_test(test_intensity),        cmocka_unit_test(test_syllables),
+        cmocka_unit_test(test_pitch_and_pulses), cmocka_unit_test(test_voice_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
