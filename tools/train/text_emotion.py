@@ -25,6 +25,7 @@ from tokenizers import normalizers, pre_tokenizers
 import text_corpora
 import text_minilm
 import text_service
+import text_talk
 from text_cache import load_cache
 from text_static import static_embed
 
@@ -40,10 +41,11 @@ WEIGHT = {"meld": 1.5, "emorynlp": 0.4, "dailydialog": 1.0, "goemotions": 0.6, "
 
 
 # Words of courtesy count as joy in some corpora; in a call they are routine: GoEmotions rows with nothing but such labels
-# weigh little. text_service.py has sentences of calls, with and without feeling.
+# weigh little. text_service.py and text_talk.py have sentences of calls and other talk, with and without feeling.
 POLITE = {"gratitude", "approval", "caring", "optimism", "desire", "relief"}
 POLITE_WEIGHT = 0.1
-SERVICE_WEIGHT = {"routine": 6.0, "felt": 3.0}
+SERVICE_WEIGHT = {"routine": 6.0, "felt": 3.0, "talk": 6.0}
+PROBES = {"calls": text_service.PROBES, "talk": text_talk.PROBES}
 
 
 def fnv1a(data):
@@ -254,12 +256,12 @@ def stored_context(w, index, same, p, vectors):
     return softmax(z * w["scale"][0] + w["prior"])
 
 
-def score_probes(p):
-    """How often the sentences of service calls that train nothing come out as they were meant, and those that do not."""
-    truth = np.array([label for _, label in text_service.PROBES])
+def score_probes(name, p):
+    """How often the sentences that train nothing come out as they were meant, and those that do not."""
+    truth = np.array([label for _, label in PROBES[name]])
     right, felt = p.argmax(1) == truth, truth != LABELS.index("neutral")
-    print(f"  probes: {right[felt].sum()} of {felt.sum()} with feeling, {right[~felt].sum()} of {(~felt).sum()} without")
-    for (text, label), q in zip(text_service.PROBES, p):
+    print(f"  {name}: {right[felt].sum()} of {felt.sum()} with feeling, {right[~felt].sum()} of {(~felt).sum()} without")
+    for (text, label), q in zip(PROBES[name], p):
         if q.argmax() != label:
             print(f"  {LABELS[label]:12s}{LABELS[int(q.argmax())]:12s}{[round(float(x), 2) for x in q]} {text}")
 
@@ -278,7 +280,7 @@ def main():
     turns, row_of, texts, minilm = load_cache(a.data, a.minilm, a.cache)
     tokenizer = text_minilm.load_tokenizer(a.minilm)
     bert = text_minilm.Bert(a.minilm)
-    service = text_service.sentences()
+    service = text_service.sentences() + text_talk.sentences()
     spoken = [text for text, _, _ in service]
     minilm = np.concatenate([minilm, text_minilm.embed_texts(bert, tokenizer, spoken)])
     row_of = np.concatenate([row_of, len(texts) + np.arange(len(spoken))])
@@ -300,8 +302,8 @@ def main():
     fold = np.array([text_corpora._hash(t.dialogue) % a.folds for t in turns])
     report, opinions = {}, {}
     licence = "research and non-commercial use only: see the card"
-    probes = [text for text, _ in text_service.PROBES]
-    probe_grams = Grams(probes)
+    probes = [text for part in PROBES.values() for text, _ in part]
+    probe_grams, probe_ends = Grams(probes), np.cumsum([len(part) for part in PROBES.values()])[:-1]
     for name, array in (("minilm", minilm), ("static", static)):
         v = torch.from_numpy(array)
 
@@ -318,7 +320,8 @@ def main():
         else:
             pv = static_embed(load_file(a.static), [e.ids for e in tokenizer.encode_batch(probes, add_special_tokens=False)])
         pz = logits_of(model, torch.from_numpy(pv), probe_grams, np.arange(len(probes))) * scale + bias
-        score_probes(pz.softmax(1).numpy())
+        for part, p in zip(PROBES, np.split(pz.softmax(1).numpy(), probe_ends)):
+            score_probes(part, p)
         save_expert(model, scale, bias, out / f"emotion-{name}.safetensors",
                     {"encoder": name, "data": "GoEmotions, MELD, EmoryNLP, DailyDialog, EmoContext, ISEAR, TweetEval", "licence": licence,
                      "labels": " ".join(LABELS), "meld_dev_weighted_f1": str(report[name]["meld"]["weighted_f1"]), "seed": str(text_corpora.SEED)})
