@@ -147,10 +147,10 @@ static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_
 
 /* Kept without a label, for search and history; a knowledge base that fails costs nothing else. Why
  * it did is for the log alone, as in ut_judge(). */
-static ut_status file_away(ut_store *store, ut_conversation *c, ut_error *err)
+static ut_status file_away(const ut_engine *e, ut_conversation *c, ut_error *err)
 {
     ut_error failure;
-    if (ut_knowledge_add(store, c, NULL, NULL, NULL, NULL, &failure) == UT_OK)
+    if (ut_knowledge_add(e->store, &e->store_space, c, NULL, NULL, NULL, NULL, &failure) == UT_OK)
         return UT_OK;
     ut_log(UT_LOG_WARNING, "not added to the knowledge base: %s", failure.message);
     if (ut_conversation_add_note(c, "not added to the knowledge base, the log says why") != UT_OK)
@@ -193,7 +193,7 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
     if (!step->labels_only)
         UT_TRY(ut_conversation_measure(c, err));
     if (e->store && !step->labels_only)
-        UT_TRY(file_away(e->store, c, err));
+        UT_TRY(file_away(e, c, err));
     ut_step_report(step, "analyze", 1);
     return ut_engine_record(e, c, "emotion") == UT_OK ? UT_OK : ut_fail_memory(err, "analyze");
 }

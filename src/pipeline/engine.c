@@ -418,29 +418,25 @@ static ut_status name_space(ut_engine *e, ut_error *err)
     UT_TRY(find_recogniser(e, &name, &folder, err));
     const struct ut_engine_head *head = folder ? head_for(e, name) : NULL;
     const char *weights = bundled(e, "knowledge/combined.json");
-    e->space = (ut_combined){e->text_model, head ? head->mark : e->voice_net_mark, 0, 0};
+    e->space = (ut_combined){.text_model = e->text_model,
+                             .voice_model = head ? head->mark : e->voice_net_mark,
+                             .text_edition = e->text_sha256};
     UT_TRY(record(e, "emotion embedding", "combined", weights, err));
     return ut_combined_weigh(weights, &e->space, err);
 }
 
-/* The user's knowledge base: its text must be embedded as ours is; its voice may be another's. */
+/* The user's knowledge base. */
 static ut_status open_store(ut_engine *e, ut_error *err)
 {
     ut_store *store;
-    ut_combined space = {0};
     UT_TRY(ut_knowledge_open(e->options.store, UT_STORE_WRITE, &e->space, &store, err));
-    ut_status status = ut_combined_parse(ut_store_space_of(store).model, e->arena, &space, err);
-    if (status == UT_OK && strcmp(space.text_model, e->text_model) != 0)
-        status = ut_fail(err, UT_ERR_MISMATCH, "engine",
-                         "%s was filled with the text encoder %s, but %s is in use; give the same "
-                         "--text_model, or fill a new knowledge base with this one",
-                         e->options.store, space.text_model, e->text_model);
+    ut_status status = ut_knowledge_space(e, store, true, e->arena, &e->store_space, err);
     if (status != UT_OK) {
         ut_store_close(store);
         return status;
     }
     e->store = store; /* closed with the examples */
-    return ut_examples_add_store(e->examples, store, &space, err);
+    return ut_examples_add_store(e->examples, store, &e->store_space, err);
 }
 
 static ut_status open_examples(ut_engine *e, ut_error *err)

@@ -63,9 +63,10 @@ struct ut_engine {
         ut_voice_classifier *classifier; /* where its voice head hears voice-net's embeddings */
     } own;
     ut_examples *examples;
-    ut_store *store;     /* the user's knowledge base, belongs to `examples`; NULL: none */
-    ut_combined space;   /* of combined embeddings made here */
-    ut_refiner *refiner; /* NULL: no language model is asked */
+    ut_store *store;         /* the user's knowledge base, belongs to `examples`; NULL: none */
+    ut_combined space;       /* of combined embeddings made here */
+    ut_combined store_space; /* as ut_knowledge_space() says of the store */
+    ut_refiner *refiner;     /* NULL: no language model is asked */
 
     ut_vad vad;
     ut_diarize_models diarization;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "emotion/examples.h"
 
 ut_status ut_knowledge_open(const char *where, ut_store_mode mode, const ut_combined *space,
@@ -20,6 +21,56 @@ ut_status ut_knowledge_open(const char *where, ut_store_mode mode, const ut_comb
         return status;
     ut_combined_name(space, name);
     return ut_store_open(where, mode, (ut_store_space){name, UT_COMBINED_DIM}, NULL, store, err);
+}
+
+static ut_status check_text(const ut_engine *e, const ut_combined *space, ut_error *err)
+{
+    if (strcmp(space->text_model, e->text_model) != 0)
+        return ut_fail(err, UT_ERR_MISMATCH, "knowledge",
+                       "the knowledge base was filled with the text encoder %s, but %s is in use; "
+                       "give the same --text_model, or fill a new one",
+                       space->text_model, e->text_model);
+    if (!ut_combined_same_edition(space->text_edition, e->text_sha256))
+        return ut_fail(err, UT_ERR_MISMATCH, "knowledge",
+                       "the knowledge base was filled with other weights of the text encoder %s "
+                       "than are in use; `undertone kb export FILE.csv` takes its texts and labels "
+                       "out, `undertone kb import FILE.csv` into a new one embeds them anew",
+                       space->text_model);
+    return UT_OK;
+}
+
+/* What embeddings of the voice encoder of this name, without its edition, are called here; NULL: it
+ * is not here. */
+static const char *voice_here(const ut_engine *e, const char *name, size_t n)
+{
+    for (size_t h = 0; h < e->head_count; h++)
+        if (strlen(e->heads[h].name) == n && strncmp(e->heads[h].name, name, n) == 0)
+            return e->heads[h].mark;
+    bool net = e->voice_net_name && strlen(e->voice_net_name) == n &&
+               strncmp(e->voice_net_name, name, n) == 0;
+    return net ? e->voice_net_mark : NULL;
+}
+
+ut_status ut_knowledge_space(const ut_engine *engine, const ut_store *store, bool reads,
+                             ut_arena *arena, ut_combined *space, ut_error *err)
+{
+    ut_error other;
+    UT_TRY(ut_combined_parse(ut_store_space_of(store).model, arena, space, err));
+    if (check_text(engine, space, reads ? err : &other) != UT_OK) {
+        if (reads)
+            return err->status;
+        space->text_model = "";
+    }
+    size_t n = strcspn(space->voice_model, "@");
+    const char *here = voice_here(engine, space->voice_model, n);
+    if (here && strcmp(here, space->voice_model) != 0)
+        ut_log(
+            UT_LOG_WARNING,
+            "the knowledge base was filled with other weights of %.*s than are in use, so voices "
+            "are not compared; fill a new one from the recordings (`undertone kb add`), or with "
+            "the texts alone (`undertone kb export FILE.csv`, `kb import FILE.csv`)",
+            (int)n, space->voice_model);
+    return UT_OK;
 }
 
 /* ------------------------------------------------------------------------------- labels */
@@ -119,7 +170,7 @@ typedef struct adding {
     ut_store *store;
     const ut_conversation *c;
     ut_arena *arena;
-    ut_combined space;
+    const ut_combined *space;
     ut_store_item *items;
     float *vectors; /* [utterances, UT_COMBINED_DIM] */
     size_t count;
@@ -144,7 +195,7 @@ static void gather(adding *a, const int *labels, const char *source)
         const ut_utterance *u = &c->utterances[i];
         if (a->labelled_only && labels[i] < 0)
             continue;
-        if (!ut_combine(&a->space, &u->text_embedding, &u->voice,
+        if (!ut_combine(a->space, &u->text_embedding, &u->voice,
                         a->vectors + a->count * UT_COMBINED_DIM))
             continue;
         a->items[a->count++] = (ut_store_item){
@@ -181,8 +232,6 @@ static ut_status add(adding *a, const int *labels, const char *source, ut_error 
     size_t n = a->c->utterance_count + 1;
     a->arena = ut_arena_create(0);
     ut_status status = a->arena ? UT_OK : ut_fail_memory(err, "knowledge");
-    if (status == UT_OK)
-        status = ut_combined_parse(ut_store_space_of(a->store).model, a->arena, &a->space, err);
     if (status == UT_OK) {
         a->items = UT_ARENA_NEW(a->arena, ut_store_item, n);
         a->vectors = UT_ARENA_NEW(a->arena, float, n *UT_COMBINED_DIM);
@@ -197,10 +246,11 @@ static ut_status add(adding *a, const int *labels, const char *source, ut_error 
     return status;
 }
 
-ut_status ut_knowledge_add(ut_store *store, const ut_conversation *c, const int *labels,
-                           const char *source, size_t *added, size_t *labelled, ut_error *err)
+ut_status ut_knowledge_add(ut_store *store, const ut_combined *space, const ut_conversation *c,
+                           const int *labels, const char *source, size_t *added, size_t *labelled,
+                           ut_error *err)
 {
-    adding a = {.store = store, .c = c};
+    adding a = {.store = store, .space = space, .c = c};
     ut_status status = add(&a, labels, source, err);
     if (added)
         *added = a.added;
@@ -214,7 +264,11 @@ ut_status ut_knowledge_correct(const ut_engine *engine, const ut_conversation *c
 {
     if (!engine->store)
         return ut_fail(err, UT_ERR_USAGE, "knowledge", "there is no knowledge base; give --store");
-    adding a = {.store = engine->store, .c = c, .labelled_only = true, .nameless = nameless};
+    adding a = {.store = engine->store,
+                .space = &engine->store_space,
+                .c = c,
+                .labelled_only = true,
+                .nameless = nameless};
     ut_status status = add(&a, labels, nameless ? "correction" : NULL, err);
     *labelled = a.labelled;
     return status;

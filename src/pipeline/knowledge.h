@@ -17,13 +17,22 @@ UT_MUST_CHECK ut_status ut_knowledge_open(const char *where, ut_store_mode mode,
                                           const ut_combined *space, ut_store **store,
                                           ut_error *err);
 
-/* Adds an analysed conversation's utterances; labels[utterances] as ut_store_item.label, NULL for
- * none known. One that is there already takes the label given here, and keeps its own where that is
- * -1. `source` NULL: the conversation's id. *added and *labelled (either may be NULL) count what is
- * new. */
-UT_MUST_CHECK ut_status ut_knowledge_add(ut_store *store, const ut_conversation *c,
-                                         const int *labels, const char *source, size_t *added,
-                                         size_t *labelled, ut_error *err);
+/* The space of a store, in the arena, as far as embeddings that are made here may be compared in
+ * it. A text encoder of another name or of other weights is UT_ERR_MISMATCH, saying what to do,
+ * where `reads`, and else counts as missing. Voices of other weights have another name, and so
+ * count as missing, too; that is warned of. */
+UT_MUST_CHECK ut_status ut_knowledge_space(const ut_engine *engine, const ut_store *store,
+                                           bool reads, ut_arena *arena, ut_combined *space,
+                                           ut_error *err);
+
+/* Adds an analysed conversation's utterances to a store of this space; labels[utterances] as
+ * ut_store_item.label, NULL for none known. One that is there already takes the label given here,
+ * and keeps its own where that is -1. `source` NULL: the conversation's id. *added and *labelled
+ * (either may be NULL) count what is new. */
+UT_MUST_CHECK ut_status ut_knowledge_add(ut_store *store, const ut_combined *space,
+                                         const ut_conversation *c, const int *labels,
+                                         const char *source, size_t *added, size_t *labelled,
+                                         ut_error *err);
 
 /* Those with a label into the engine's own knowledge base (ut_options.store), while it is in use;
  * UT_ERR_USAGE where it has none. `nameless`: as examples of their own with neither words, speaker

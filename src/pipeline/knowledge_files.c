@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "emotion/examples.h"
 #include "pipeline/inputs.h"
 #include "pipeline/results.h"
@@ -26,13 +27,7 @@ static ut_status embedder_new(const ut_engine *engine, ut_store *store, ut_arena
                               embedder *e, ut_error *err)
 {
     e->engine = engine;
-    UT_TRY(ut_combined_parse(ut_store_space_of(store).model, arena, &e->space, err));
-    if (strcmp(e->space.text_model, engine->text_model) != 0)
-        return ut_fail(err, UT_ERR_MISMATCH, "knowledge",
-                       "the store was filled with the text encoder %s, but %s is in use; give the "
-                       "same --text_model",
-                       e->space.text_model, engine->text_model);
-    return UT_OK;
+    return ut_knowledge_space(engine, store, true, arena, &e->space, err);
 }
 
 static ut_status embed(void *context, const char *text, float *vector, ut_error *err)
@@ -92,6 +87,7 @@ static ut_status add_text(const ut_engine *engine, ut_store *store, const ut_kno
 typedef struct adding {
     const ut_engine *engine;
     ut_store *store;
+    ut_combined space;
     const ut_knowledge_source *from;
     ut_truth *truth;
     size_t added, labelled;
@@ -123,7 +119,8 @@ static ut_status add_conversation(adding *a, const ut_input *input, const ut_con
     else if (document)
         status = ut_knowledge_corrected(input->path, c, labels, err);
     if (status == UT_OK)
-        status = ut_knowledge_add(a->store, c, labels, a->from->source, &added, &labelled, err);
+        status = ut_knowledge_add(a->store, &a->space, c, labels, a->from->source, &added,
+                                  &labelled, err);
     free(labels);
     a->added += added;
     a->labelled += labelled;
@@ -134,7 +131,7 @@ ut_status ut_knowledge_add_all(const ut_engine *engine, ut_store *store,
                                const ut_knowledge_source *from, size_t *added, size_t *labelled,
                                ut_error *err)
 {
-    adding a = {engine, store, from, NULL, 0, 0};
+    adding a = {.engine = engine, .store = store, .from = from};
     ut_inputs inputs = {0};
     bool recordings = false;
     ut_arena *arena = ut_arena_create(0);
@@ -143,7 +140,9 @@ ut_status ut_knowledge_add_all(const ut_engine *engine, ut_store *store,
         status = add_text(engine, store, from, arena, &a.added, err);
         a.labelled = from->label >= 0 ? a.added : 0;
     } else if (status == UT_OK) {
-        status = find(arena, from, &inputs, &recordings, err);
+        status = ut_knowledge_space(engine, store, false, arena, &a.space, err);
+        if (status == UT_OK)
+            status = find(arena, from, &inputs, &recordings, err);
     }
     if (status == UT_OK && from->ground_truth)
         status = ut_truth_load(from->ground_truth, &a.truth, err);
@@ -242,9 +241,16 @@ static ut_status import_table(embedder *e, ut_store *store, const char *path, co
     float *vectors = UT_ARENA_NEW(arena, float, ROWS_AT_ONCE *UT_COMBINED_DIM);
     if (!items || !vectors)
         return ut_fail_memory(err, "knowledge");
+    size_t count = 0, voices = 0;
     for (size_t i = 0; i < csv.rows; i++)
-        UT_TRY(read_item(&csv, at, i, path, source, &items[i], err));
-    return add_rows(e, store, items, csv.rows, vectors, added, err);
+        if (*cell(&csv, at, i, ID) && !*cell(&csv, at, i, TEXT))
+            voices++; /* exported: only its voice was known */
+        else
+            UT_TRY(read_item(&csv, at, i, path, source, &items[count++], err));
+    if (voices)
+        ut_log(UT_LOG_WARNING, "%s: %zu without a text left out; a table has no voices", path,
+               voices);
+    return add_rows(e, store, items, count, vectors, added, err);
 }
 
 ut_status ut_knowledge_import(const ut_engine *engine, ut_store *store, const char *path,

@@ -109,12 +109,7 @@ ut_status ut_knowledge_search(const ut_engine *engine, ut_store *store,
     looking l = {engine, store, query, show, context, ut_arena_create(0), {0}};
     ut_status status = l.arena ? UT_OK : ut_fail_memory(err, "knowledge");
     if (status == UT_OK)
-        status = ut_combined_parse(ut_store_space_of(store).model, l.arena, &l.space, err);
-    if (status == UT_OK && query->text && strcmp(l.space.text_model, engine->text_model) != 0)
-        status = ut_fail(err, UT_ERR_MISMATCH, "knowledge",
-                         "the store was filled with the text encoder %s, but %s is in use; give "
-                         "the same --text_model",
-                         l.space.text_model, engine->text_model);
+        status = ut_knowledge_space(engine, store, query->text, l.arena, &l.space, err);
     if (status == UT_OK)
         status = query->text ? look_for_text(&l, err) : look_for_audio(&l, err);
     ut_arena_destroy(l.arena);

@@ -14,7 +14,9 @@ enum { AT_ONCE = 256 };
 typedef struct filling {
     const ut_train_examples *from;
     ut_store *store;
-    ut_combined space;
+    ut_combined space;  /* of the store */
+    const char *voice;  /* name of the voice embeddings made here */
+    ut_arena *kept;     /* of the space */
     ut_arena *arena;    /* of one batch */
     float *values;      /* [dim] */
     size_t heard, read; /* next row of the features and of the texts */
@@ -48,7 +50,7 @@ static ut_embedding voice_of(filling *f, size_t sample, float voice[UT_VOICE_DIM
     for (size_t i = 0; i < features->dim; i++)
         f->values[i] = ut_f16_to_f32(half[i]);
     ut_voice_model_embed(&f->from->voice->model, f->values, 1, voice);
-    return (ut_embedding){f->space.voice_model, voice, UT_VOICE_DIM};
+    return (ut_embedding){f->voice, voice, UT_VOICE_DIM};
 }
 
 static ut_embedding text_of(filling *f, size_t sample)
@@ -56,8 +58,8 @@ static ut_embedding text_of(filling *f, size_t sample)
     const ut_text_set *texts = f->from->texts;
     if (!texts || f->read == texts->count || texts->samples[f->read] != sample)
         return (ut_embedding){0};
-    return (ut_embedding){f->space.text_model, texts->vectors + f->read++ * UT_TEXT_DIMENSIONS,
-                          UT_TEXT_DIMENSIONS};
+    return (ut_embedding){f->from->engine->text_model,
+                          texts->vectors + f->read++ * UT_TEXT_DIMENSIONS, UT_TEXT_DIMENSIONS};
 }
 
 static ut_status put(filling *f, ut_error *err)
@@ -102,23 +104,28 @@ ut_status ut_train_store(const ut_train_examples *from, const char *where, size_
                          ut_error *err)
 {
     char voice[32];
-    filling f = {.from = from, .arena = ut_arena_create(0)};
+    filling f = {
+        .from = from, .voice = voice, .kept = ut_arena_create(0), .arena = ut_arena_create(0)};
+    ut_combined ours = from->engine->space;
+    ours.voice_model = voice;
     snprintf(voice, sizeof voice, "%s", from->engine->voice_net_mark);
     if (from->voice && from->voice->model.project)
         snprintf(voice, sizeof voice, "trained-%.12s", from->model_sha256);
-    f.space = from->engine->space;
-    f.space.voice_model = voice;
     f.vectors = malloc(AT_ONCE * UT_COMBINED_DIM * sizeof *f.vectors);
     f.values = malloc((from->features ? from->features->dim + 1 : 1) * sizeof *f.values);
-    ut_status status = f.arena && f.vectors && f.values ? UT_OK : ut_fail_memory(err, "train");
+    ut_status status =
+        f.arena && f.kept && f.vectors && f.values ? UT_OK : ut_fail_memory(err, "train");
     if (status == UT_OK)
-        status = ut_knowledge_open(where, UT_STORE_WRITE, &f.space, &f.store, err);
+        status = ut_knowledge_open(where, UT_STORE_WRITE, &ours, &f.store, err);
+    if (status == UT_OK)
+        status = ut_knowledge_space(from->engine, f.store, from->texts, f.kept, &f.space, err);
     for (size_t i = 0; i < from->dataset->count && status == UT_OK; i++)
         status = add(&f, i, err);
     if (status == UT_OK)
         status = put(&f, err);
     ut_store_close(f.store);
     ut_arena_destroy(f.arena);
+    ut_arena_destroy(f.kept);
     free(f.vectors);
     free(f.values);
     *added = f.added;

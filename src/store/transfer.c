@@ -121,7 +121,8 @@ static ut_status take_vector(reading *r, const json_t *json, const char *text, c
         const char *model = ut_json_string_or(json, "model", r->model);
         if (strcmp(model, r->model) != 0 || ut_json_embedding_size(vector) != r->dim)
             return ut_fail(err, UT_ERR_MISMATCH, "store",
-                           "%s: the vector is not of the %zu values by %s that the store holds",
+                           "%s: the vector is not of the %zu values by %s that the store holds; "
+                           "export it as .csv, whose texts are embedded anew",
                            name, r->dim, r->model);
         if (!ut_json_embedding_read(vector, r->vector, r->dim))
             return ut_fail(err, UT_ERR_FORMAT, "store", "%s: the vector is damaged", name);

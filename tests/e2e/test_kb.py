@@ -1,7 +1,11 @@
 """The knowledge base through the binary: filled, searched, corrected, moved; and what it does to a judgement."""
 import csv
+import hashlib
 import json
 import pathlib
+import re
+import shutil
+import sqlite3
 import subprocess
 import tempfile
 
@@ -128,6 +132,59 @@ def test_recordings_are_added_with_labels_and_found_by_their_sound():
         assert max(float(h["distance"]) for h in near) > 0.01, near
 
 
+def reweighed(folder, file):
+    """Models like the program's, one of them with weights that differ in a bit."""
+    models = folder / "models"
+    shutil.copytree(ROOT / "models", models)
+    data = bytearray((models / file).read_bytes())
+    data[-3] ^= 1
+    (models / file).write_bytes(data)
+    return ["--models_dir", models]
+
+
+def test_a_store_belongs_to_the_weights_that_filled_it():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        store, recording = folder / "k.db", next(SAMPLE.glob("*.flac"))
+        run("kb", "add", SAMPLE, "--ground_truth", ROOT / "data" / "ground_truth.json", "--store", store, *HEARD_ONLY)
+        hashes = [hashlib.sha256((ROOT / "models" / file).read_bytes()).hexdigest()[:8]
+                  for file in ("text/static.safetensors", "emotion_voice/voice-net.safetensors")]
+        assert re.findall("@([0-9a-f]{8})[*]", stats(store)["embeddings"]) == hashes, stats(store)
+        write_lines(folder / "own.jsonl", SENTENCES)
+        run("kb", "import", folder / "own.jsonl", "--store", store, *HEARD_ONLY)
+        # Another voice encoder: what was said is still compared, and what to do about the rest is said.
+        other = reweighed(folder / "voice", "emotion_voice/voice-net.safetensors")
+        ask = ("kb", "query", "--store", store, "--audio", recording, "--k", 1, *HEARD_ONLY)
+        out, said = run(*ask)
+        assert out and "other weights" not in said, said
+        out, said = run(*ask, *other)
+        assert not out and "other weights of voice-net" in said and "kb add" in said, (out, said)
+        _, said = run("run", "--audio_dir", SAMPLE, "--output_dir", folder / "r", "--store", store, "--quiet", *VOICE_ONLY, *other)
+        assert said.count("other weights of voice-net") == 1, said
+        out, _ = run("kb", "query", "--store", store, "--text", "My dog died.", "--k", 1, *HEARD_ONLY, *other)
+        assert "\tsad\t" in out, out
+        # Another text encoder: refused, with the way out, which works.
+        other = reweighed(folder / "text", "text/static.safetensors")
+        for command in (["kb", "query", "--text", "My dog died.", *HEARD_ONLY], ["kb", "import", folder / "own.jsonl", *HEARD_ONLY],
+                        ["run", "--audio_dir", SAMPLE, "--output_dir", folder / "r", *VOICE_ONLY]):
+            _, said = run(*command, "--store", store, *other, expect=1)
+            assert "other weights of the text encoder" in said and "kb export FILE.csv" in said, said
+        run("kb", "export", folder / "all.jsonl", "--store", store)
+        _, said = run("kb", "import", folder / "all.jsonl", "--store", folder / "new.db", *HEARD_ONLY, *other, expect=1)
+        assert ".csv" in said, said
+        run("kb", "export", folder / "all.csv", "--store", store)
+        _, said = run("kb", "import", folder / "all.csv", "--store", folder / "new.db", *HEARD_ONLY, *other)
+        assert f"all.csv: {len(SENTENCES)} added" in said and "without a text left out" in said, said
+        found = hits("--store", folder / "new.db", "--text", SENTENCES[1][0], "--k", 1, *HEARD_ONLY, *other)
+        assert [(h["label"], float(h["distance"])) for h in found] == [("sad", 0)], found
+        # One that was filled before editions were noted is of unknown weights.
+        with sqlite3.connect(folder / "k.db") as database:
+            database.execute("UPDATE space SET model = ?", (re.sub("@[0-9a-f]{8}", "", stats(store)["embeddings"]),))
+        database.close()
+        _, said = run("kb", "query", "--store", store, "--text", "My dog died.", *HEARD_ONLY, expect=1)
+        assert "kb export FILE.csv" in said, said
+
+
 def test_a_store_that_fails_in_the_middle_costs_only_its_part():
     """A server that opens well and then answers no question, or takes nothing."""
     server = subprocess.Popen(["python3", "-B", ROOT / "tests" / "unit" / "store" / "fake_chroma.py"],
@@ -155,4 +212,5 @@ def test_a_store_that_fails_in_the_middle_costs_only_its_part():
 if __name__ == "__main__":
     main([test_texts_in_and_out, test_bad_input, test_corrections_and_leakage,
           test_recordings_are_added_with_labels_and_found_by_their_sound,
+          test_a_store_belongs_to_the_weights_that_filled_it,
           test_a_store_that_fails_in_the_middle_costs_only_its_part])

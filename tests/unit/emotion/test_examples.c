@@ -36,7 +36,8 @@ static ut_examples *open_examples(const char *path, const char *sha256, size_t *
 {
     ut_examples *examples = NULL;
     ut_error err;
-    static const ut_combined space = {"minilm", "voice", 0.8, 0.6};
+    static const ut_combined space = {
+        .text_model = "minilm", .voice_model = "voice", .text_weight = 0.8, .voice_weight = 0.6};
     const ut_examples_from from = {
         path, "starter", &space, count_calls, calls, ut_test_source(VECTORS), sha256};
     *calls = 0;
@@ -179,7 +180,8 @@ static void a_near_voice_votes(void **state)
 {
     (void)state;
     enum { ALL = 12, VOICE = UT_COMBINED_VOICE };
-    static const ut_combined heard = {"minilm", "voice", 0.8, 0.6};
+    static const ut_combined heard = {
+        .text_model = "minilm", .voice_model = "voice", .text_weight = 0.8, .voice_weight = 0.6};
     static float vectors[ALL * UT_COMBINED_DIM];
     char name[UT_COMBINED_NAME];
     char ids[ALL][8];
@@ -246,7 +248,8 @@ static void a_common_label_says_less(void **state)
 {
     (void)state;
     enum { ALL = 21000, SAD = 20500, DIM_ALL = UT_COMBINED_DIM };
-    static const ut_combined space = {"minilm", "voice", 0.8, 0.6};
+    static const ut_combined space = {
+        .text_model = "minilm", .voice_model = "voice", .text_weight = 0.8, .voice_weight = 0.6};
     char name[UT_COMBINED_NAME];
     float values[DIM] = {0};
     size_t calls;
