@@ -44,8 +44,8 @@ void ut_agreement_add(ut_agreement *agreement, const float base[UT_EMOTIONS],
 /* The accuracy to be expected of it, 0 .. 1; a half where nothing is known. */
 double ut_agreement_accuracy(const ut_agreement *agreement);
 
-/* Nothing up to an accuracy of 0.45, fully from 0.6 on: fitted on the development parts of MELD and
- * DailyDialog with scripted models (tests/e2e/test_llm.py has the table). */
+/* Nothing up to an accuracy of 0.5, fully from 0.65 on: fitted on MELD's development part with
+ * scripted models (tests/e2e/test_llm.py has the table). */
 float ut_agreement_trust(const ut_agreement *agreement);
 
 #endif
