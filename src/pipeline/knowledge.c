@@ -51,25 +51,31 @@ static const char *voice_here(const ut_engine *e, const char *name, size_t n)
     return net ? e->voice_net_mark : NULL;
 }
 
+static void warn_of_voices(const char *name, size_t n)
+{
+    ut_log(UT_LOG_WARNING,
+           "the knowledge base was filled with other weights of %.*s than are in use, so voices "
+           "are not compared; fill a new one from the recordings (`undertone kb add`), or with "
+           "the texts alone (`undertone kb export FILE.csv`, `kb import FILE.csv`)",
+           (int)n, name);
+}
+
 ut_status ut_knowledge_space(const ut_engine *engine, const ut_store *store, bool reads,
                              ut_arena *arena, ut_combined *space, ut_error *err)
 {
     ut_error other;
     UT_TRY(ut_combined_parse(ut_store_space_of(store).model, arena, space, err));
-    if (check_text(engine, space, reads ? err : &other) != UT_OK) {
-        if (reads)
-            return err->status;
-        space->text_model = "";
-    }
     size_t n = strcspn(space->voice_model, "@");
     const char *here = voice_here(engine, space->voice_model, n);
-    if (here && strcmp(here, space->voice_model) != 0)
-        ut_log(
-            UT_LOG_WARNING,
-            "the knowledge base was filled with other weights of %.*s than are in use, so voices "
-            "are not compared; fill a new one from the recordings (`undertone kb add`), or with "
-            "the texts alone (`undertone kb export FILE.csv`, `kb import FILE.csv`)",
-            (int)n, space->voice_model);
+    bool other_voices = here && strcmp(here, space->voice_model) != 0;
+    if (reads || other_voices) /* else nothing could be compared */
+        UT_TRY(check_text(engine, space, err));
+    if (other_voices)
+        warn_of_voices(space->voice_model, n);
+    if (check_text(engine, space, &other) != UT_OK) {
+        ut_log(UT_LOG_WARNING, "texts are not compared: %s", other.message);
+        space->text_model = "";
+    }
     return UT_OK;
 }
 

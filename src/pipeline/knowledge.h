@@ -19,8 +19,8 @@ UT_MUST_CHECK ut_status ut_knowledge_open(const char *where, ut_store_mode mode,
 
 /* The space of a store, in the arena, as far as embeddings that are made here may be compared in
  * it. A text encoder of another name or of other weights is UT_ERR_MISMATCH, saying what to do,
- * where `reads`, and else counts as missing. Voices of other weights have another name, and so
- * count as missing, too; that is warned of. */
+ * where `reads` or where voices could not be compared either, and else counts as missing. Voices of
+ * other weights have another name, and so count as missing, too. What is missing is warned of. */
 UT_MUST_CHECK ut_status ut_knowledge_space(const ut_engine *engine, const ut_store *store,
                                            bool reads, ut_arena *arena, ut_combined *space,
                                            ut_error *err);

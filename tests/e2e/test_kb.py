@@ -169,6 +169,8 @@ def test_a_store_belongs_to_the_weights_that_filled_it():
                         ["run", "--audio_dir", SAMPLE, "--output_dir", folder / "r", *VOICE_ONLY]):
             _, said = run(*command, "--store", store, *other, expect=1)
             assert "other weights of the text encoder" in said and "kb export FILE.csv" in said, said
+        out, said = run(*ask, *other)  # voices are still compared
+        assert out and "texts are not compared" in said and "other weights of the text encoder" in said, (out, said)
         run("kb", "export", folder / "all.jsonl", "--store", store)
         _, said = run("kb", "import", folder / "all.jsonl", "--store", folder / "new.db", *HEARD_ONLY, *other, expect=1)
         assert ".csv" in said, said
@@ -181,8 +183,9 @@ def test_a_store_belongs_to_the_weights_that_filled_it():
         with sqlite3.connect(folder / "k.db") as database:
             database.execute("UPDATE space SET model = ?", (re.sub("@[0-9a-f]{8}", "", stats(store)["embeddings"]),))
         database.close()
-        _, said = run("kb", "query", "--store", store, "--text", "My dog died.", *HEARD_ONLY, expect=1)
-        assert "kb export FILE.csv" in said, said
+        for command in (["kb", "query", "--text", "My dog died."], ["kb", "query", "--audio", recording], ["kb", "add", SAMPLE]):
+            _, said = run(*command, "--store", store, *HEARD_ONLY, expect=1)
+            assert "kb export FILE.csv" in said, said
 
 
 def test_a_store_that_fails_in_the_middle_costs_only_its_part():
