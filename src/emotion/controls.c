@@ -89,5 +89,5 @@ double ut_agreement_accuracy(const ut_agreement *agreement)
 
 float ut_agreement_trust(const ut_agreement *agreement)
 {
-    return (float)fmin(fmax((ut_agreement_accuracy(agreement) - 0.5) / 0.15, 0), 1);
+    return (float)fmin(fmax((ut_agreement_accuracy(agreement) - 0.54) / 0.1, 0), 1);
 }

@@ -44,7 +44,7 @@ void ut_agreement_add(ut_agreement *agreement, const float base[UT_EMOTIONS],
 /* The accuracy to be expected of it, 0 .. 1; a half where nothing is known. */
 double ut_agreement_accuracy(const ut_agreement *agreement);
 
-/* Nothing up to an accuracy of 0.5, fully from 0.65 on: fitted on MELD's development part with
+/* Nothing up to an accuracy of 0.54, fully from 0.64 on: fitted on MELD's development part with
  * scripted models (tests/e2e/test_llm.py has the table). */
 float ut_agreement_trust(const ut_agreement *agreement);
 

@@ -325,7 +325,7 @@ static double accuracy_of(float first, size_t lines, bool agrees, float share)
     float trust = ut_agreement_trust(&agreement);
     double accuracy = ut_agreement_accuracy(&agreement);
     assert_true(trust >= 0 && trust <= 1);
-    assert_near(trust, fmin(fmax((accuracy - 0.5) / 0.15, 0), 1), 1e-6);
+    assert_near(trust, fmin(fmax((accuracy - 0.54) / 0.1, 0), 1), 1e-6);
     return accuracy;
 }
 
