@@ -198,6 +198,8 @@ static unsigned read_label_set(reader *r, const json_t *array)
     unsigned set = 0;
     size_t i;
     json_t *item;
+    if (array && !json_is_array(array))
+        wrong(r, "label_set");
     json_array_foreach(array, i, item)
     {
         const char *name = json_string_value(item);

@@ -257,6 +257,8 @@ static void names_what_is_wrong(void **state)
             json_pack("[s]", "furious"), "label_set");
     refused((const char *[]){"utterances", "0", "emotion", "label_set", NULL}, json_pack("[i]", 1),
             "label_set");
+    refused((const char *[]){"utterances", "0", "emotion", "label_set", NULL}, json_string("sad"),
+            "label_set");
     refused((const char *[]){"utterances", "0", "voice", "f32", NULL}, json_string("AAAA!AAA"),
             "embedding");
 }
