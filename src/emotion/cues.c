@@ -24,7 +24,7 @@ static const struct {
     {"articulation_rate_sps", "faster", "slower"},
     {"pause_share", "more halting", "more fluent"},
     {"hnr_mean_db", "clearer in voice", "rougher in voice"},
-    {"jitter_local", "shakier in voice", "steadier in voice"},
+    {"jitter_percent", "shakier in voice", "steadier in voice"},
     {"spectral_centroid_mean_hz", "brighter", "darker"},
 };
 

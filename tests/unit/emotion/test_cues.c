@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsp/features.h"
 #include "emotion/baseline.h"
+#include "emotion/cues.h"
 #include "emotion/judge.h"
 #include "models/static_embedding/static_embedding.h"
 
@@ -127,6 +129,29 @@ static void a_voice_that_is_no_number_has_no_say(void **state)
             assert_true(isfinite(e->cues[k].effect));
     }
     ut_conversation_destroy(c);
+}
+
+/* Every phrase is about a measurement that there is: a name that nothing is measured under would
+ * never be heard of. */
+static void every_phrase_is_about_something_measured(void **state)
+{
+    (void)state;
+    size_t heard = 0;
+    for (size_t k = 0; k < ut_acoustic_feature_count(); k++) {
+        ut_conversation *c = talk(60, 150);
+        for (size_t i = 0; i < TURNS; i++) {
+            ut_utterance *u = &c->utterances[i];
+            u->features[0].name = u->features[1].name = ut_acoustic_feature_name(k);
+            u->features[0].relative = i == LOUD ? 2.0f : 0.0f;
+            u->features[1].relative = NAN;
+        }
+        ut_judge_models models = {.voice_model = "v", .voice_dim = 2, .hear = hear_by_size};
+        ut_judge_options options = ut_judge_defaults();
+        assert_int_equal(ut_judge(&models, &options, c, NULL), UT_OK);
+        heard += cue_named(&c->utterances[LOUD].emotion, ut_acoustic_feature_name(k)) != NULL;
+        ut_conversation_destroy(c);
+    }
+    assert_int_equal(heard, UT_VOICE_CUES);
 }
 
 /* --- words, with the bundled text expert ------------------------------------------------------ */
@@ -251,6 +276,7 @@ int main(void)
         cmocka_unit_test(removing_the_loudness_moves_the_probability_as_said),
         cmocka_unit_test(a_voice_that_is_not_asked_moves_nothing),
         cmocka_unit_test(a_voice_that_is_no_number_has_no_say),
+        cmocka_unit_test(every_phrase_is_about_something_measured),
         cmocka_unit_test(removing_a_word_moves_the_probability_as_said),
         cmocka_unit_test(removing_a_turn_moves_the_probability_as_said),
     };
