@@ -15,9 +15,12 @@
 
 enum { RATE = UT_FEATURE_SET_RATE, LONGEST = UT_FEATURE_SET_LONGEST };
 
-/* Frames of longer recordings are measured in pieces of five minutes, each with five seconds on
- * both sides whose rows are its neighbours'. Both are whole hops of every set. */
-enum { PIECE = 300 * RATE, MARGIN = 80 * 1024 };
+/* Frames of longer recordings are measured in pieces of five minutes, each with 4.8 s on both sides
+ * whose rows are its neighbours'. Both are whole hops of every set (100, 160, 512 and 512 / 3
+ * samples). Frames that stand in the middle of a piece are as far from its begin in all of them:
+ * what is left of the hops is the same 50 samples, which hang on no rounding. */
+enum { HOPS = 12800, PIECE = 300 * RATE, MARGIN = 6 * HOPS, BEHIND = MARGIN + 50 };
+_Static_assert(PIECE % HOPS == 0, "a piece is whole hops");
 
 typedef struct work {
     const ut_feature_request *request;
@@ -115,8 +118,8 @@ static ut_status by_frame(work *w, ut_error *err)
     for (size_t from = 0;; from += PIECE) {
         size_t base = from > MARGIN ? from - MARGIN : 0, to = from + PIECE;
         UT_TRY(go_on(w, err));
-        UT_TRY(ut_stream_window(&w->stream, base, to + MARGIN, &pcm, &n, err));
-        bool last = base + n < to + MARGIN;
+        UT_TRY(ut_stream_window(&w->stream, base, to + BEHIND, &pcm, &n, err));
+        bool last = base + n < to + BEHIND;
         UT_TRY(put_frames(w, pcm, n, seconds(base), from ? seconds(from) : -INFINITY,
                           last ? INFINITY : seconds(to), err));
         if (last)

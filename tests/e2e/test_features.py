@@ -282,6 +282,17 @@ def test_half_an_hour_takes_no_more_memory():
     assert "longer than 600 s" in err and "--level" in err, err
 
 
+def test_frames_go_on_where_pieces_meet():
+    """Frames that stand in the middle of what is measured, too: until the last piece, whose length is any."""
+    save(work / "quiet.wav", [0] * 16000, times=606)
+    for name, hop in (("pitch", 0.01), ("voice-report", 0.01), ("formants", 0.00625), ("intensity", 0.8 / 75)):
+        run("features", work / "quiet.wav", "--set", name, "--level", "frames", "--output", work / "quiet.npz")
+        with zipfile.ZipFile(work / "quiet.npz") as archive:
+            starts = [s for s in npy(archive.read("start.npy"))[1] if s < 599.9]
+        assert len(starts) > 599 / hop, (name, len(starts))
+        assert all(abs(s - starts[0] - i * hop) < 1e-6 for i, s in enumerate(starts)), name
+
+
 if __name__ == "__main__":
     try:
         main([value for name, value in list(globals().items()) if name.startswith("test_")])
