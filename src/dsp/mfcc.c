@@ -181,7 +181,8 @@ static void find_bands(const ut_mfcc *m, const float *pcm, size_t n, size_t coun
         size_t zeros = f * m->hop < m->padding ? m->padding - f * m->hop : 0;
         size_t here = n - from < m->frame - zeros ? n - from : m->frame - zeros;
         memset(copy, 0, m->frame * sizeof *copy);
-        memcpy(copy + zeros, pcm + from, here * sizeof *copy);
+        if (here > 0) /* what is empty need not lie anywhere */
+            memcpy(copy + zeros, pcm + from, here * sizeof *copy);
         ut_mel_frame(m->mel, copy, bands + f * m->bands, scratch);
     }
 }

@@ -61,11 +61,35 @@ static void cosines_are_orthonormal(void **state)
         assert_near(lifted[b], 12 * rows[11][b], 1e-5);
 }
 
+/* An empty signal needs no place: with zeros around it there is a frame of it all the same. */
+static void nothing_is_a_frame_of_zeros(void **state)
+{
+    (void)state;
+    for (ut_mfcc_kind kind = UT_MFCC_HTK; kind <= UT_MFCC_LIBROSA; kind++) {
+        ut_mfcc *mfcc;
+        assert_int_equal(ut_mfcc_create(kind, 16000, &mfcc, NULL), UT_OK);
+        size_t frames = ut_mfcc_frames(mfcc, 0), count = ut_mfcc_count(mfcc);
+        assert_int_equal(frames, kind == UT_MFCC_LIBROSA);
+        float *rows = calloc(frames * count + 1, sizeof *rows), zero = 0;
+        float *same = calloc(frames * count + 1, sizeof *same);
+        assert_true(rows && same);
+        assert_int_equal(ut_mfcc_run(mfcc, NULL, 0, rows, NULL), UT_OK);
+        if (frames)
+            assert_int_equal(ut_mfcc_run(mfcc, &zero, 1, same, NULL), UT_OK);
+        for (size_t i = 0; i < frames * count; i++)
+            assert_true(rows[i] == same[i]);
+        free(rows);
+        free(same);
+        ut_mfcc_destroy(mfcc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zeros_stand_around_a_signal),
         cmocka_unit_test(cosines_are_orthonormal),
+        cmocka_unit_test(nothing_is_a_frame_of_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
