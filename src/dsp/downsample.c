@@ -42,23 +42,6 @@ static void make_rows(double *rows)
     }
 }
 
-/* Beside the ends there is less to interpolate from: between the last two samples a line, between
- * the two before a cubic whose slopes are those of the chords. */
-static double near_end(const double *y, size_t n, ptrdiff_t left, double share)
-{
-    if (left < 0 || (size_t)left + 1 >= n)
-        return y[left < 0 ? 0 : n - 1];
-    const double *at = y + left;
-    size_t room = (size_t)left < n - 2 - (size_t)left ? (size_t)left : n - 2 - (size_t)left;
-    if (room == 0)
-        return at[0] + share * (at[1] - at[0]);
-    if (room > 1)
-        return ut_sinc_at(y, n, (double)left + share, DEPTH);
-    double rise = at[1] - at[0], s = share, r = 1.0 - share;
-    double begin = 0.5 * (at[1] - at[-1]) - rise, end = 0.5 * (at[2] - at[0]) - rise;
-    return at[0] + s * rise + s * r * (r * begin - s * end);
-}
-
 /* Sample i of the `count` at 11 kHz takes the place of x[i], which none of those after it needs any
  * more: the padding keeps them behind it. */
 static void interpolate(double *x, size_t n, size_t count, const double *rows)
@@ -66,9 +49,9 @@ static void interpolate(double *x, size_t n, size_t count, const double *rows)
     const double *y = x + PADDING;
     ptrdiff_t place = first_part(n);
     for (size_t i = 0; i < count; i++, place += STEP) {
-        ptrdiff_t left = place < 0 ? -1 : place / PARTS, part = place - left * PARTS;
+        ptrdiff_t left = place / PARTS, part = place % PARTS; /* where place < 0 beside the end */
         if (left + 1 < DEPTH || (size_t)left + 1 + DEPTH > n) {
-            x[i] = near_end(y, n, left, (double)part / PARTS);
+            x[i] = ut_sinc_at(y, n, (double)place / PARTS, DEPTH);
             continue;
         }
         const double *row = rows + part * TAPS, *from = y + left + 1 - DEPTH;

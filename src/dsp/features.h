@@ -19,7 +19,8 @@ const char *ut_acoustic_feature_unit(size_t index);
 const char *ut_acoustic_feature_meaning(size_t index);
 
 /* values[ut_acoustic_feature_count()] of pcm[n]; `rate` must be 16000. NAN where a value is
- * undefined (no voiced frame, silence, less than 40 ms). UT_ERR_FORMAT if a sample is no number. */
+ * undefined (no voiced frame, silence, less than 40 ms; rates and pauses, less than
+ * UT_SYLLABLES_SHORTEST samples). UT_ERR_FORMAT if a sample is no number. */
 UT_MUST_CHECK ut_status ut_acoustic_features(const float *pcm, size_t n, int rate, float *values,
                                              ut_error *err);
 

@@ -20,7 +20,8 @@
 size_t ut_harmonicity_frames(int rate, size_t n);
 double ut_harmonicity_time(int rate, size_t n, size_t frame);
 
-/* db[ut_harmonicity_frames()]: NAN in frames that are silent or where nothing repeats. */
+/* db[ut_harmonicity_frames()] from -150 to 150: NAN in frames that are silent or where nothing
+ * repeats. */
 UT_MUST_CHECK ut_status ut_harmonicity_track(int rate, const float *pcm, size_t n, double *db,
                                              ut_error *err);
 

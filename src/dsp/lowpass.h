@@ -3,7 +3,8 @@
  * it.
  *
  * In place and in double precision, since what is left beside a loud sound must not be the
- * transform's own rounding. Pure, thread-safe, no allocation beyond 200 kB of roots. */
+ * transform's own rounding. Pure, thread-safe, no allocation beyond the roots: 64 kB and a
+ * 512th of the signal. */
 #ifndef UT_DSP_LOWPASS_H
 #define UT_DSP_LOWPASS_H
 

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* The value at `x` of y[n], from `depth` samples on both sides, or as many as there are on the
- * shorter one; the nearest sample's outside. */
+/* The value at `x` of y[n], n > 0, from `depth` samples on both sides, or as many as there are on
+ * the shorter one: of two it is a cubic's, of one a line's. Outside it is the nearest sample's. */
 double ut_sinc_at(const double *y, size_t n, double x, int depth);
 
 /* The greatest value within a sample of the peak y[at], 0 < at < n - 1, and where it is. */
