@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Pitch and voice report of recordings beside Praat's own.
+"""Pitch, voice report, formants, intensity and syllables of recordings beside Praat's own.
 
     bench/voice_report.py ../shared/data/emotion/emodb ../shared/data/emotion/ravdess --clips 50 --seed 11
 
 Takes as many recordings out of each folder, by chance, as 16 kHz WAV files, and asks the installed `praat` about each. For the
-pitch: the share of frames that are voiced alike and within 2e-6 and 0.1 %; for each value of a whole recording, the share of
-those within `rounding` and the largest difference: pitch within 0.001 Hz, all else within a millionth of itself, of which the
-tables have seven digits. Needs ffmpeg. `bench/features.py speed` times both.
+pitch: the share of frames that are voiced alike and within 2e-6 and 0.1 %; for formants and intensity the largest differences of
+frames; for each value of a whole recording, the share of those within `rounding` and the largest difference: pitch within 0.001 Hz,
+intensity 1e-5 dB, counts the same, all else within a millionth of itself, of which the tables have seven digits. Needs ffmpeg. `bench/features.py speed` times both.
 """
 import argparse
 import csv
@@ -99,6 +99,44 @@ def compare_report(arguments, clips):
     return worst
 
 
+def compare_formants(arguments, clips):
+    worst, cells, others, largest = {}, 0, 0, 0.0
+    for clip, (row,), rows in zip(clips, ours(arguments, clips, "formants", "utterance"), ours(arguments, clips, "formants", "frames")):
+        _, theirs, whole = praat.formants(clip)
+        assert len(rows) == len(theirs), (clip, len(rows), len(theirs))
+        for mine, values in zip((list(r.values())[2:] for r in rows), theirs):
+            far = [apart(a, b) / (1 if math.isnan(b) else abs(b)) for a, b in zip(mine, values)]
+            cells += sum(not math.isnan(b) for b in values)
+            others += math.inf in far
+            largest = max(largest, *(x for x in far if x < math.inf))
+        for i, value in enumerate(whole):
+            name = f"f{i // 2 + 1}_hz_{('mean', 'std')[i % 2]}"
+            worst.setdefault(name, []).append((apart(row[name], value), 1e-6 * abs(value)))
+    print(f"formants: {cells} values of frames, largest difference {largest:.2g} of itself; {others} frames have another number")
+    return worst
+
+
+def compare_intensity(arguments, clips):
+    worst, seen, largest = {}, 0, 0.0
+    for clip, (row,), rows in zip(clips, ours(arguments, clips, "intensity", "utterance"), ours(arguments, clips, "intensity", "frames")):
+        _, theirs, whole = praat.intensity(clip)
+        assert len(rows) == len(theirs), (clip, len(rows), len(theirs))
+        seen += len(rows)
+        largest = max(largest, *(apart(r["intensity_db"], db) for r, db in zip(rows, theirs)))
+        for name, value in zip(list(row)[2:], whole):
+            worst.setdefault(name, []).append((apart(row[name], value), 1e-5))
+    print(f"intensity: {seen} frames, largest difference {largest:.2g} dB")
+    return worst
+
+
+def compare_syllables(arguments, clips):
+    worst = {}
+    for clip, (row,) in zip(clips, ours(arguments, clips, "syllables", "utterance")):
+        for name, value in zip(("syllable_count", "pause_count", "phonation_time_s", "pause_time_s"), praat.syllables(clip)):
+            worst.setdefault(name, []).append((apart(row[name], value), 0 if name.endswith("count") else 1e-6 * abs(value)))
+    return worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
@@ -109,7 +147,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder)
         clips = recordings(arguments, scratch)
-        worst = compare_pitch(arguments, clips) | compare_report(arguments, clips)
+        worst = {}
+        for compare in (compare_pitch, compare_report, compare_formants, compare_intensity, compare_syllables):
+            worst |= compare(arguments, clips)
         print(f"\n| {len(clips)} recordings | within rounding, % | largest difference |\n|---|---|---|")
         for name, found in worst.items():
             within = sum(difference <= rounding for difference, rounding in found)
