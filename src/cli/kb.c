@@ -104,7 +104,8 @@ static ut_status add(const call *c, ut_error *err)
     if (status == UT_OK) {
         size_t added = 0, labelled = 0;
         status = ut_knowledge_add_all(engine, store, &from, &added, &labelled, err);
-        ut_log(UT_LOG_INFO, "%zu utterances added, %zu labelled", added, labelled);
+        if (status == UT_OK || added)
+            ut_log(UT_LOG_INFO, "%zu utterances added, %zu labelled", added, labelled);
         ut_store_close(store);
     }
     ut_engine_close(engine);

@@ -27,33 +27,10 @@ ut_status ut_combined_weigh(const char *path, ut_combined *space, ut_error *err)
     return UT_OK;
 }
 
-bool ut_combined_same_edition(const char *a, const char *b)
-{
-    return a && b && strlen(a) >= UT_COMBINED_EDITION && strncmp(a, b, UT_COMBINED_EDITION) == 0;
-}
-
 void ut_combined_name(const ut_combined *space, char name[UT_COMBINED_NAME])
 {
-    const char *edition = space->text_edition;
-    snprintf(name, UT_COMBINED_NAME, "%.80s%s%.*s*%.2f+%.80s*%.2f", space->text_model,
-             edition ? "@" : "", UT_COMBINED_EDITION, edition ? edition : "", space->text_weight,
+    snprintf(name, UT_COMBINED_NAME, "%.80s*%.2f+%.80s*%.2f", space->text_model, space->text_weight,
              space->voice_model, space->voice_weight);
-}
-
-/* Takes "words@0123abcd" apart; *edition is NULL where there is none. False: out of memory. */
-static bool take_model(const char *from, size_t n, ut_arena *arena, const char **model,
-                       const char **edition)
-{
-    char *name = ut_arena_strndup(arena, from, n);
-    char *at = name ? strrchr(name, '@') : NULL;
-    *model = name;
-    *edition = NULL;
-    if (at && strspn(at + 1, "0123456789abcdef") == UT_COMBINED_EDITION &&
-        !at[1 + UT_COMBINED_EDITION]) {
-        *at = 0;
-        *edition = at + 1;
-    }
-    return name;
 }
 
 ut_status ut_combined_parse(const char *name, ut_arena *arena, ut_combined *space, ut_error *err)
@@ -63,9 +40,9 @@ ut_status ut_combined_parse(const char *name, ut_arena *arena, ut_combined *spac
     const char *voice = text_end ? strchr(text_end, '+') : NULL;
     const char *voice_end = voice ? strchr(voice, '*') : NULL;
     if (voice_end) {
+        space->text_model = ut_arena_strndup(arena, name, (size_t)(text_end - name));
         space->voice_model = ut_arena_strndup(arena, voice + 1, (size_t)(voice_end - voice - 1));
-        if (!space->voice_model || !take_model(name, (size_t)(text_end - name), arena,
-                                               &space->text_model, &space->text_edition))
+        if (!space->text_model || !space->voice_model)
             return ut_fail_memory(err, "emotion");
         space->text_weight = strtod(text_end + 1, NULL);
         space->voice_weight = strtod(voice_end + 1, NULL);

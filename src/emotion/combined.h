@@ -19,20 +19,17 @@ enum {
     UT_COMBINED_TEXT = UT_TEXT_DIMENSIONS,
     UT_COMBINED_VOICE = UT_VOICE_DIM,
     UT_COMBINED_DIM = UT_COMBINED_TEXT + UT_COMBINED_VOICE,
-    UT_COMBINED_NAME = 192, /* bytes of a space's name, its end included */
-    UT_COMBINED_EDITION = 8 /* digits of a hash that tell the editions of a model apart */
+    UT_COMBINED_NAME = 192 /* bytes of a space's name, its end included */
 };
 
-/* Which encoders the parts are made by, and what the parts weigh. A part made by another encoder
- * counts as missing. */
+/* Which encoders the parts are made by, and what the parts weigh. The names are those that the
+ * embeddings carry: with the edition of the weights ("words@0123abcd", ut_engine), so that a part
+ * made by another encoder, or by other weights of this one, counts as missing. */
 typedef struct ut_combined {
     const char *text_model;
     const char *voice_model;
     double text_weight,
         voice_weight; /* above 0, of two digits; taken to squares that add up to 1 */
-    /* The SHA-256 of the text encoder's weights, or its first UT_COMBINED_EDITION digits; NULL
-     * where nobody knows. (A voice encoder's name has its own.) */
-    const char *text_edition;
 } ut_combined;
 
 /* Reads the weights of a space: {"text_weight": 0.8, "voice_weight": 0.6}. */
@@ -45,9 +42,6 @@ void ut_combined_name(const ut_combined *space, char name[UT_COMBINED_NAME]);
 /* The space of that name, in the arena. UT_ERR_MISMATCH where it is none of ours. */
 UT_MUST_CHECK ut_status ut_combined_parse(const char *name, ut_arena *arena, ut_combined *space,
                                           ut_error *err);
-
-/* Whether two hashes, whole or their first digits, are of one edition; none is like no other. */
-bool ut_combined_same_edition(const char *a, const char *b);
 
 /* Fills `vector`; false where neither part is there (then it is all zeros). NULL parts are missing.
  */

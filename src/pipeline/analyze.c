@@ -121,8 +121,9 @@ static ut_status choose_acoustic(const ut_engine *e, ut_conversation *c, ut_judg
     return ut_conversation_add_model(c, "emotion voice", e->own.name, e->own.sha256);
 }
 
-/* Vectors of one encoder mean nothing to the experts trained on another's. */
-static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_error *err)
+/* Vectors of one encoder mean nothing to the experts trained on another's, nor do those of other
+ * weights. A name without an edition, of a document that another program wrote, is believed. */
+static ut_status check_encoder(const ut_engine *e, ut_conversation *c, ut_error *err)
 {
     const char *wanted = e->own.classifier ? e->voice_net_mark : e->own.name;
     for (size_t i = 0; e->own.info.voice.name && i < c->utterance_count; i++) {
@@ -134,13 +135,15 @@ static ut_status check_encoder(const ut_engine *e, const ut_conversation *c, ut_
                            c->id, made->model, e->own.path);
     }
     for (size_t i = 0; i < c->utterance_count; i++) {
-        const ut_embedding *made = &c->utterances[i].text_embedding;
-        if (made->count && strcmp(made->model, e->text_model) != 0)
+        ut_embedding *made = &c->utterances[i].text_embedding;
+        if (made->count && strcmp(made->model, e->text_model) == 0)
+            made->model = e->text_mark;
+        if (made->count && strcmp(made->model, e->text_mark) != 0)
             return ut_fail(
                 err, UT_ERR_USAGE, "analyze",
                 "%s was extracted with the text encoder %s, but %s is in use; give the same "
                 "--text_model, or extract again",
-                c->id, made->model, e->text_model);
+                c->id, made->model, e->text_mark);
     }
     return UT_OK;
 }
@@ -162,7 +165,7 @@ ut_status ut_step_analyze(const ut_step *step, ut_conversation *c, ut_error *err
 {
     const ut_engine *e = step->engine;
     const ut_options *o = ut_step_options(step);
-    ut_judge_models models = {.text_model = e->text_model,
+    ut_judge_models models = {.text_model = e->text_mark,
                               .text = e->text_expert,
                               .context = e->context_expert,
                               .embed = ut_engine_embed,

@@ -94,7 +94,7 @@ static void embed(void *context, size_t index, int worker)
         if (!u->text[0])
             continue;
         u->text_embedding =
-            (ut_embedding){e->text_model, values + count * UT_TEXT_DIMENSIONS, UT_TEXT_DIMENSIONS};
+            (ut_embedding){e->text_mark, values + count * UT_TEXT_DIMENSIONS, UT_TEXT_DIMENSIONS};
         texts[count++] = u->text;
     }
     b->statuses[index] = ut_engine_embed_many(e, texts, count, values, &b->errors[worker]);

@@ -234,7 +234,7 @@ static ut_status check_own(const ut_engine *e, const ut_encoder_id *own, const c
                    choice);
 }
 
-/* What the voice embeddings of these weights are called: "whisper-base-voice@0123abcd". */
+/* What the embeddings of these weights are called: "whisper-base-voice@0123abcd". */
 static const char *mark(ut_engine *e, const char *name, const char *sha256)
 {
     char text[96];
@@ -381,7 +381,8 @@ static ut_status open_text(ut_engine *e, ut_error *err)
     const ut_model_record *text = &e->records[e->record_count - 1];
     e->text_model = text->name;
     e->text_sha256 = text->sha256;
-    return UT_OK;
+    e->text_mark = e->planning ? text->name : mark(e, text->name, text->sha256);
+    return e->text_mark ? UT_OK : ut_fail_memory(err, "engine");
 }
 
 static ut_status open_voice_net(ut_engine *e, ut_error *err)
@@ -418,9 +419,8 @@ static ut_status name_space(ut_engine *e, ut_error *err)
     UT_TRY(find_recogniser(e, &name, &folder, err));
     const struct ut_engine_head *head = folder ? head_for(e, name) : NULL;
     const char *weights = bundled(e, "knowledge/combined.json");
-    e->space = (ut_combined){.text_model = e->text_model,
-                             .voice_model = head ? head->mark : e->voice_net_mark,
-                             .text_edition = e->text_sha256};
+    e->space = (ut_combined){.text_model = e->text_mark,
+                             .voice_model = head ? head->mark : e->voice_net_mark};
     UT_TRY(record(e, "emotion embedding", "combined", weights, err));
     return ut_combined_weigh(weights, &e->space, err);
 }

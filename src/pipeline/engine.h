@@ -70,7 +70,8 @@ struct ut_engine {
 
     ut_vad vad;
     ut_diarize_models diarization;
-    const char *text_model; /* name that text embeddings carry */
+    const char *text_model;
+    const char *text_mark; /* that its embeddings carry, as for the heads */
     const char *text_sha256;
 
     ut_model_record *records;

@@ -51,7 +51,7 @@ static ut_status embed_words(const ut_engine *e, ut_conversation *c, ut_utteranc
     if (!values)
         return ut_fail_memory(err, "extract");
     UT_TRY(ut_engine_embed((void *)(uintptr_t)e, u->text, values, err));
-    u->text_embedding = (ut_embedding){e->text_model, values, UT_TEXT_DIMENSIONS};
+    u->text_embedding = (ut_embedding){e->text_mark, values, UT_TEXT_DIMENSIONS};
     return UT_OK;
 }
 

@@ -25,18 +25,20 @@ ut_status ut_knowledge_open(const char *where, ut_store_mode mode, const ut_comb
 
 static ut_status check_text(const ut_engine *e, const ut_combined *space, ut_error *err)
 {
-    if (strcmp(space->text_model, e->text_model) != 0)
+    size_t n = strcspn(space->text_model, "@");
+    if (strcmp(space->text_model, e->text_mark) == 0)
+        return UT_OK;
+    if (strlen(e->text_model) != n || strncmp(space->text_model, e->text_model, n) != 0)
         return ut_fail(err, UT_ERR_MISMATCH, "knowledge",
-                       "the knowledge base was filled with the text encoder %s, but %s is in use; "
-                       "give the same --text_model, or fill a new one",
-                       space->text_model, e->text_model);
-    if (!ut_combined_same_edition(space->text_edition, e->text_sha256))
-        return ut_fail(err, UT_ERR_MISMATCH, "knowledge",
-                       "the knowledge base was filled with other weights of the text encoder %s "
-                       "than are in use; `undertone kb export FILE.csv` takes its texts and labels "
-                       "out, `undertone kb import FILE.csv` into a new one embeds them anew",
-                       space->text_model);
-    return UT_OK;
+                       "the knowledge base was filled with the text encoder %.*s, but %s is in "
+                       "use; give the same --text_model, or fill a new one",
+                       (int)n, space->text_model, e->text_model);
+    return ut_fail(err, UT_ERR_MISMATCH, "knowledge",
+                   "the knowledge base was filled with other weights of the text encoder %s than "
+                   "are in use; `undertone kb export FILE.csv` takes its texts and labels out, "
+                   "`undertone kb import FILE.csv` into a new one embeds them anew; what it knows "
+                   "of voices takes `undertone kb add` of the recordings",
+                   e->text_model);
 }
 
 /* What embeddings of the voice encoder of this name, without its edition, are called here; NULL: it

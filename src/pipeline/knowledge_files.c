@@ -91,6 +91,7 @@ typedef struct adding {
     const ut_knowledge_source *from;
     ut_truth *truth;
     size_t added, labelled;
+    size_t foreign_texts, foreign_voices; /* that other encoders embedded, or other weights */
 } adding;
 
 static ut_status listen(const ut_engine *engine, const ut_input *input, ut_conversation **c,
@@ -102,6 +103,21 @@ static ut_status listen(const ut_engine *engine, const ut_input *input, ut_conve
     if (status != UT_OK)
         ut_conversation_destroy(*c);
     return status;
+}
+
+static bool foreign(const ut_embedding *made, const char *ours)
+{
+    return made->count && strcmp(made->model, ours) != 0;
+}
+
+static void warn_of_foreign(const adding *a)
+{
+    if (a->foreign_texts || a->foreign_voices)
+        ut_log(UT_LOG_WARNING,
+               "left out: %zu texts and %zu voices whose embeddings other encoders made than the "
+               "knowledge base's, or other weights of them; add the recordings themselves, or "
+               "`undertone run` on them and add the new results",
+               a->foreign_texts, a->foreign_voices);
 }
 
 static ut_status add_conversation(adding *a, const ut_input *input, const ut_conversation *c,
@@ -124,6 +140,10 @@ static ut_status add_conversation(adding *a, const ut_input *input, const ut_con
     free(labels);
     a->added += added;
     a->labelled += labelled;
+    for (size_t i = 0; i < c->utterance_count; i++) {
+        a->foreign_texts += foreign(&c->utterances[i].text_embedding, a->space.text_model);
+        a->foreign_voices += foreign(&c->utterances[i].voice, a->space.voice_model);
+    }
     return status;
 }
 
@@ -155,6 +175,7 @@ ut_status ut_knowledge_add_all(const ut_engine *engine, ut_store *store,
         status = add_conversation(&a, &inputs.items[i], c, !recordings, err);
         ut_conversation_destroy(c);
     }
+    warn_of_foreign(&a);
     ut_truth_free(a.truth);
     ut_arena_destroy(arena);
     *added = a.added;

@@ -84,7 +84,7 @@ static ut_status look_for_text(const looking *l, ut_error *err)
 {
     float values[UT_COMBINED_TEXT];
     UT_TRY(ut_engine_embed((void *)(uintptr_t)l->engine, l->query->text, values, err));
-    ut_embedding made = {l->engine->text_model, values, UT_COMBINED_TEXT};
+    ut_embedding made = {l->engine->text_mark, values, UT_COMBINED_TEXT};
     return look(l, &made, NULL, err);
 }
 

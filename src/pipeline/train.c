@@ -408,6 +408,8 @@ static ut_status work(training *t, ut_buf *summary, ut_error *err)
     UT_TRY(ut_train_check_output(t->s->model_output_path, err));
     UT_TRY(load_data(t, err));
     UT_TRY(open_encoders(t, err));
+    if (t->s->store)
+        UT_TRY(ut_train_store_check(t->engine, t->s->store, t->reads, err));
     UT_TRY(measure_data(t, err));
     UT_TRY(take_features(t, err));
     UT_TRY(train_heads(t, voice, text, err));

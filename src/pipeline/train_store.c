@@ -58,7 +58,7 @@ static ut_embedding text_of(filling *f, size_t sample)
     const ut_text_set *texts = f->from->texts;
     if (!texts || f->read == texts->count || texts->samples[f->read] != sample)
         return (ut_embedding){0};
-    return (ut_embedding){f->from->engine->text_model,
+    return (ut_embedding){f->from->engine->text_mark,
                           texts->vectors + f->read++ * UT_TEXT_DIMENSIONS, UT_TEXT_DIMENSIONS};
 }
 
@@ -98,6 +98,22 @@ static ut_status add(filling *f, size_t sample, ut_error *err)
         return ut_fail_memory(err, "train");
     f->count++;
     return f->count == AT_ONCE ? put(f, err) : UT_OK;
+}
+
+ut_status ut_train_store_check(const ut_engine *engine, const char *where, bool reads,
+                               ut_error *err)
+{
+    ut_store *store;
+    ut_combined space;
+    ut_status status = ut_knowledge_open(where, UT_STORE_READ, NULL, &store, err);
+    if (status != UT_OK)
+        return status == UT_ERR_NOT_FOUND ? UT_OK : status;
+    ut_arena *arena = ut_arena_create(0);
+    status = arena ? ut_knowledge_space(engine, store, reads, arena, &space, err)
+                   : ut_fail_memory(err, "train");
+    ut_arena_destroy(arena);
+    ut_store_close(store);
+    return status;
 }
 
 ut_status ut_train_store(const ut_train_examples *from, const char *where, size_t *added,

@@ -16,6 +16,11 @@ typedef struct ut_train_examples {
     const char *model_sha256;      /* of the file that was written */
 } ut_train_examples;
 
+/* Whether the store at `where`, if there is one, can take words of this engine (`reads`): asked
+ * before hours of training. UT_ERR_MISMATCH where it was filled with another text encoder. */
+UT_MUST_CHECK ut_status ut_train_store_check(const ut_engine *engine, const char *where, bool reads,
+                                             ut_error *err);
+
 /* Adds every utterance with its label to the store at `where` (made if absent); one that is there
  * already keeps its place and takes the label. The store's space is that of `run --model` with the
  * same file. */

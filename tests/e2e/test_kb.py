@@ -161,6 +161,8 @@ def test_a_store_belongs_to_the_weights_that_filled_it():
         assert not out and "other weights of voice-net" in said and "kb add" in said, (out, said)
         _, said = run("run", "--audio_dir", SAMPLE, "--output_dir", folder / "r", "--store", store, "--quiet", *VOICE_ONLY, *other)
         assert said.count("other weights of voice-net") == 1, said
+        _, said = run("kb", "add", folder / "r", "--store", store, *HEARD_ONLY)
+        assert re.search("left out: 0 texts and [1-9][0-9]* voices", said) and "0 utterances added" in said, said
         out, _ = run("kb", "query", "--store", store, "--text", "My dog died.", "--k", 1, *HEARD_ONLY, *other)
         assert "\tsad\t" in out, out
         # Another text encoder: refused, with the way out, which works.

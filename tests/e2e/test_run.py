@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """The main job through the binary: `run` on the sample, the steps one by one, bad input, wrong usage."""
+import base64
 import csv
+import json
 import os
 import pathlib
 import re
 import shutil
 import stat
+import struct
 import tempfile
 
 from support import ROOT, SAMPLE, check_document, files, load, main, run, skip, tone
@@ -56,6 +59,27 @@ def test_voices_heard_by_another_edition_are_not_judged():
     conversation = check_document(sample_document(work / "not"))
     assert any("voice-net@00000000" in note for note in conversation["provenance"]["notes"]), conversation["provenance"]["notes"]
     assert not any("acoustic" in u["emotion"]["opinions"] for u in conversation["utterances"])
+
+
+def test_words_of_another_edition_are_refused():
+    """The sample's document, its first utterance said in words that some encoder has embedded."""
+    def document(model):
+        shutil.rmtree(work / "said", ignore_errors=True)
+        shutil.copytree(work / "x", work / "said")
+        path = sample_document(work / "said")
+        conversation = load(path)
+        vector = base64.b64encode(struct.pack("<384f", 1, *[0] * 383)).decode()
+        conversation["utterances"][0] |= {"text": "I am so sorry.", "text_embedding": {"model": model, "f32": vector}}
+        path.write_text(json.dumps(conversation), encoding="utf-8")
+        return "analyze", work / "said", "--output_dir", work / "said out", "--text_model", "bundled"
+
+    _, err = run(*document("undertone-static-160@00000000"), expect=1)
+    mark = re.search("undertone-static-160@(?!0{8})[0-9a-f]{8}", err)
+    assert mark and "extract again" in err, err
+    for model in (mark.group(), "undertone-static-160"):  # with no edition: of a program that knows of none
+        run(*document(model))
+        first = check_document(sample_document(work / "said out"))["utterances"][0]
+        assert "text" in first["emotion"]["opinions"] and first["text_embedding"]["model"] == mark.group(), first
 
 
 def test_clock_place_and_jobs_change_nothing():

@@ -13,6 +13,7 @@ import resource
 import shlex
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -239,6 +240,12 @@ def test_store():
     assert "utterances  45" in out, out
     out, _ = run("kb", "query", "--store", store, "--text", "stop lying to me", "--k", "1", "--text_model", "bundled")
     assert "angry" in out, out
+    with sqlite3.connect(store) as database:  # of other weights: said before anything is trained
+        database.execute("UPDATE space SET model = replace(model, '@', '@0')")
+    database.close()
+    (work / "stored.pt").unlink()
+    _, err = train(work / "stored.pt", "--store", store, expect=1)
+    assert "knowledge base" in err and not (work / "stored.pt").exists(), err
 
 
 def test_mismatch():

@@ -100,21 +100,15 @@ static void a_name_tells_the_whole_space(void **state)
     assert_int_equal(ut_combined_parse(name, arena, &back, NULL), UT_OK);
     ut_combined_name(&back, again);
     assert_string_equal(again, name);
-    /* Editions of the encoders: as much of their hashes as tells them apart. */
+    /* Names with the edition of the weights. */
     ut_combined made = space;
-    made.text_edition = "0123abcd0123abcd";
+    made.text_model = "words@0123abcd";
     made.voice_model = "voices@4567cdef";
     ut_combined_name(&made, name);
     assert_string_equal(name, "words@0123abcd*0.80+voices@4567cdef*0.60");
     assert_int_equal(ut_combined_parse(name, arena, &back, NULL), UT_OK);
-    assert_string_equal(back.text_model, "words");
+    assert_string_equal(back.text_model, "words@0123abcd");
     assert_string_equal(back.voice_model, "voices@4567cdef");
-    assert_true(ut_combined_same_edition(back.text_edition, made.text_edition));
-    assert_false(ut_combined_same_edition(back.text_edition, "0123abce"));
-    assert_false(ut_combined_same_edition(NULL, NULL));
-    assert_int_equal(ut_combined_parse("a@0123ABCD*0.80+voices*0.60", arena, &back, NULL), UT_OK);
-    assert_string_equal(back.text_model, "a@0123ABCD");
-    assert_null(back.text_edition);
     /* A store that was filled with other weights keeps them. */
     float vector[UT_COMBINED_DIM];
     fill(0);
