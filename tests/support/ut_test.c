@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/process.h"
 
@@ -217,4 +219,30 @@ int ut_test_server_start(const char *script, const char *one, const char *two)
 void ut_test_server_stop(void)
 {
     ut_process_kill(&server);
+}
+
+void ut_test_at_once(int programs, int (*act)(void *context), void *context)
+{
+    enum { MOST = 16 };
+    int gate[2];
+    pid_t children[MOST];
+    assert_in_range(programs, 1, MOST);
+    assert_int_equal(pipe(gate), 0);
+    for (int i = 0; i < programs; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0) {
+            char c;
+            close(gate[1]);
+            (void)!read(gate[0], &c, 1); /* until the gate falls */
+            _exit(act(context));
+        }
+    }
+    close(gate[0]);
+    close(gate[1]);
+    for (int i = 0; i < programs; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
 }

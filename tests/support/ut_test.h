@@ -53,6 +53,9 @@ void ut_assert_near(double a, double b, double tolerance, const char *file, int 
  * free(). `shape` may be NULL. Fails the test if the file is missing or of another kind. */
 float *ut_test_npy(const char *path, size_t *count, size_t shape[4]);
 
+/* Lets `programs` processes do `act` at one moment; fails the test unless each returns 0. */
+void ut_test_at_once(int programs, int (*act)(void *context), void *context);
+
 /* The same noise in every run, uniform in -1 .. 1: a value, or n of them that the caller frees. */
 float ut_test_noise(void);
 float *ut_test_floats(size_t n);

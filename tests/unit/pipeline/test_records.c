@@ -534,10 +534,10 @@ static void threads_share_the_records(void **state)
 }
 
 /* What one of several programs sees that open the same new folder at one moment. */
-static int open_and_close(const char *home)
+static int open_and_close(void *home)
 {
     ut_records *r;
-    if (ut_records_open(home, &r, &err) != UT_OK) {
+    if (ut_records_open(ut_test_in_folder(home), &r, &err) != UT_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
@@ -547,31 +547,11 @@ static int open_and_close(const char *home)
 
 static void programs_may_make_the_records_at_once(void **state)
 {
-    enum { PROGRAMS = 6, ROUNDS = 30 };
     (void)state;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < 30; round++) {
         char home[64];
-        int gate[2];
-        pid_t children[PROGRAMS];
-        snprintf(home, sizeof home, "%s%d", "new", round);
-        assert_int_equal(pipe(gate), 0);
-        for (int i = 0; i < PROGRAMS; i++) {
-            children[i] = fork();
-            assert_true(children[i] >= 0);
-            if (children[i] == 0) {
-                char c;
-                close(gate[1]);
-                (void)!read(gate[0], &c, 1); /* until the gate falls */
-                _exit(open_and_close(ut_test_in_folder(home)));
-            }
-        }
-        close(gate[0]);
-        close(gate[1]);
-        for (int i = 0; i < PROGRAMS; i++) {
-            int status;
-            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-            assert_int_equal(status, 0);
-        }
+        snprintf(home, sizeof home, "new%d", round);
+        ut_test_at_once(6, open_and_close, home);
     }
 }
 

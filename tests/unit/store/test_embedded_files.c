@@ -487,11 +487,11 @@ static void readers_search_while_another_program_writes(void **state)
     ut_store_close(one);
 }
 
-static int open_and_close(void)
+static int open_and_close(void *where)
 {
     ut_error err = {0};
     ut_store *store = NULL;
-    if (ut_store_open(path, UT_STORE_WRITE, store_suite_space(), NULL, &store, &err) != UT_OK) {
+    if (ut_store_open(where, UT_STORE_WRITE, store_suite_space(), NULL, &store, &err) != UT_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
@@ -501,28 +501,8 @@ static int open_and_close(void)
 
 static void programs_may_make_a_store_at_once(void **state)
 {
-    enum { PROGRAMS = 6, STORES = 20 };
-    for (int round = 0; round < STORES; round++) {
-        int gate[2];
-        pid_t children[PROGRAMS];
-        assert_int_equal(pipe(gate), 0);
-        for (int i = 0; i < PROGRAMS; i++) {
-            children[i] = fork();
-            assert_true(children[i] >= 0);
-            if (children[i] == 0) {
-                char c;
-                close(gate[1]);
-                (void)!read(gate[0], &c, 1); /* until the gate falls */
-                _exit(open_and_close());
-            }
-        }
-        close(gate[0]);
-        close(gate[1]);
-        for (int i = 0; i < PROGRAMS; i++) {
-            int status;
-            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-            assert_int_equal(status, 0);
-        }
+    for (int round = 0; round < 20; round++) {
+        ut_test_at_once(6, open_and_close, path);
         assert_int_equal(ut_test_folder_empty(state), 0);
     }
 }
