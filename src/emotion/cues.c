@@ -23,8 +23,8 @@ static const struct {
     {"pitch_range_semitones", "wider in pitch range", "narrower in pitch range"},
     {"articulation_rate_sps", "faster", "slower"},
     {"pause_share", "more halting", "more fluent"},
-    {"hnr_mean_db", "clearer in voice", "rougher in voice"},
-    {"jitter_percent", "shakier in voice", "steadier in voice"},
+    {"hnr_mean_db", "clearer in tone", "rougher in tone"},
+    {"jitter_percent", "shakier in pitch", "steadier in pitch"},
     {"spectral_centroid_mean_hz", "brighter", "darker"},
 };
 
