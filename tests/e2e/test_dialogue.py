@@ -13,6 +13,7 @@ import numpy as np
 
 from support import BINARY, ROOT, files, installed, main, run, skip
 
+sys.path.insert(0, str(ROOT / "tools/train"))
 work = pathlib.Path(tempfile.mkdtemp(prefix="ut_dialogue_"))
 BUNDLED = ["--text_model", "bundled"]
 MELD = ROOT.parent / "shared" / "data" / "text" / "meld"
@@ -71,15 +72,30 @@ def test_every_line_gets_a_label_in_order():
 
 def test_complaints_are_told_from_routine_talk():
     """Sentences of service calls that trained nothing: 15 of 28 as they were meant, and routine talk stays neutral."""
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools/train"))
     import text_service
     rows = judge(write("calls.jsonl", [(f"call {i}", "Ann", text) for i, (text, _) in enumerate(text_service.PROBES)]))
     right = [(label == LABELS.index("neutral"), row["label"] == LABELS[label])
              for row, (_, label) in zip(rows, text_service.PROBES)]
     assert all(ok for routine, ok in right if routine)
     assert sum(ok for routine, ok in right if not routine) >= 15
-    trained = {text.lower() for text, _, _ in text_service.sentences()}
+    trained = {text.lower() for text, *_ in text_service.sentences()}
     assert not trained & {text.lower() for text, _ in text_service.PROBES}
+
+
+def test_a_feeling_among_plain_turns_is_not_smoothed_away():
+    """Held-out remarks, each among six plain turns: what the words alone take for the right feeling, the whole does, too."""
+    import text_talk
+    groups = text_talk.remarks_among_plain_turns(draws=1)
+    path = write("remarks.jsonl", [(t.dialogue, t.speaker, t.text) for g in groups for t in g])
+    whole, alone = judge(path), judge(path, "--modalities", "text")
+    of = [(LABELS[t.label], w["label"], a["label"])
+          for t, w, a in zip([t for g in groups for t in g], whole, alone) if t.label >= 0]
+    right = [(truth, w) for truth, w, a in of if truth == a != "neutral"]
+    plain = [w for truth, w, _ in of if truth == "neutral"]
+    print(f"{len(right)} feelings in the words alone, {sum(t == w for t, w in right)} in the whole; "
+          f"{plain.count('neutral')} of {len(plain)} plain ones stay neutral")
+    assert len(right) >= 35 and sum(t == w for t, w in right) >= 0.8 * len(right)
+    assert plain.count("neutral") >= 0.95 * len(plain)
 
 
 def test_threads_and_neighbours_change_nothing():

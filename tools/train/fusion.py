@@ -1,6 +1,7 @@
 """Fits the constants of src/emotion/fusion.c: how far each expert is believed, and how sure the whole may be.
 
-    tools/train/text_documents.py --out TEXT ...; undertone analyze TEXT/meld --output_dir TEXT/out_meld   (dailydialog too)
+    tools/train/text_documents.py --out TEXT ...
+    undertone analyze TEXT/meld --output_dir TEXT/out_meld   (dailydialog and remarks, too)
     bench/acted.py --heads HEADS --group 23 --condition clean ulaw --keep ACTED
     python tools/train/fusion.py --text TEXT --acted ACTED --everyday EVERYDAY [--check 0 1]
 
@@ -10,7 +11,8 @@ Reads the experts' opinions out of conversation.json and minimises the cross-ent
 kinds of talk: MELD's development dialogues and the held-out fifth of DailyDialog's (words
 speak, nobody is heard), and acted conversations of speakers that the voice head never heard (the voice speaks, the words
 are empty), and MELD's words in the voices of unlabelled everyday recordings. Nothing here was seen by an expert's weights. Prints the constants, and for each kind accuracy, UAR, weighted
-F1 and calibration error of the fusion beside its parts.
+F1 and calibration error of the fusion beside its parts. Held-out remarks among plain turns are not fitted on: they show how
+often the whole follows words that say how someone feels.
 
     log p = (1 - s * heard) * log prior + sum over experts of weight * reliability * log(opinion / the expert's prior)
 """
@@ -19,6 +21,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +129,14 @@ def constants(raw):
     belief = torch.stack([F.softplus(raw[0]), torch.ones(()), F.softplus(raw[1]), F.softplus(raw[2])])
     return {"belief": belief, "words": F.softplus(raw[3]), "doubt": torch.sigmoid(raw[4:6])[[0, 1, 1, 1]],
             "stand_in": torch.sigmoid(raw[6]), "calm": torch.sigmoid(raw[7])}
+
+
+def shipped(source=Path(__file__).resolve().parents[2] / "src/emotion/fusion.c"):
+    """The constants that the program has."""
+    text = source.read_text()
+    k = {name: torch.tensor([float(x.strip("f ")) for x in re.search(rf"{c}(?:\[\w+\])? = {{?([-\d.f, ]+)}}?;", text)[1].split(",")])
+         for name, c in (("belief", "belief"), ("words", "words_weight"), ("doubt", "doubt"), ("stand_in", "stand_in"), ("calm", "calm"))}
+    return k | {name: k[name][:len(EXPERTS)] for name in ("belief", "doubt")}
 
 
 def ece(p, y, w, bins=15):
@@ -244,6 +255,16 @@ def shorten_context(s, expert, before, after):
     return out
 
 
+def follow(s, k):
+    """Of remarks whose feeling the words alone get right, how many the whole does, and how many plain ones stay neutral."""
+    alone, whole, y = s.p[:, 1].argmax(1), fuse(s, k).argmax(1), s.y
+    felt = y != LABELS.index("neutral")
+    right = felt & (alone == y)
+    print(f"{s.name}: of {int(felt.sum())} with a feeling the words alone get {100 * right.sum() / felt.sum():.1f} %, the whole "
+          f"{100 * (whole == y)[felt].float().mean():.1f} %, of the words' {100 * (whole == y)[right].float().mean():.1f} %; "
+          f"{100 * (whole == y)[~felt].float().mean():.1f} % of {int((~felt).sum())} plain ones stay neutral")
+
+
 def gain(s, k, only, against, draws=1000):
     """Points of weighted F1 that the experts `only` gain over `against`: median and 95 % interval over utterances."""
     p, q, y = fuse(s, k, only).argmax(1).numpy(), fuse(s, k, against).argmax(1).numpy(), s.y.numpy()
@@ -273,6 +294,7 @@ def main():
     p.add_argument("--conditions", nargs="+", default=["clean", "ulaw"])
     p.add_argument("--everyday", type=Path, required=True, help="results of `undertone run` on everyday recordings")
     p.add_argument("--context", default="models/text/context.safetensors")
+    p.add_argument("--shipped", action="store_true", help="report on the constants in src/emotion/fusion.c, not on those fitted")
     p.add_argument("--check", nargs="*", default=[], help="groups of speakers that were not fitted on")
     a = p.parse_args()
     text = [Set(c, [(a.text / f"{c}.json", a.text / f"out_{c}")]) for c in ("meld", "dailydialog")]
@@ -286,10 +308,22 @@ def main():
     k = fit([(1.0, text[0]), (0.5, text[1]), (1.0, voice), (1.0, calm)])
     for name, value in k.items():
         print(name, [round(float(x), 3) for x in value.flatten()])
+    if a.shipped:
+        k = shipped()
     other = [Set("acted, other speakers", acted(a.check))] if a.check else []
-    check_label_sets([*text, calm, voice], other, k)
+    report(k, text, [calm, voice], other, a)
+
+
+def report(k, text, fitted, other, a):
+    """What these constants are worth, of all and of parts."""
+    check_label_sets([*text, *fitted], other, k)
+    remarks = Set("remarks", [(a.text / "remarks.json", a.text / "out_remarks")])
+    for s in (remarks, spoken_calmly(remarks, a.everyday)):
+        follow(s, k)
     ablate(text, k, a.context)
-    sets = [*text, calm, voice, *other]
+    for s in [fitted[-1], *other]:
+        print(f"{s.name}: gain of sound over everything else {gain(s, k, EXPERTS, EXPERTS[1:])}")
+    sets = [*text, *fitted, *other]
     print(f"{'':24s}{'':22s}  acc   UAR   wF1   ECE  neutral")
     for s in sets:
         for only in (None, ["acoustic"], ["text"], ["text", "context"], ["text", "context", "retrieval"], ["context"]):

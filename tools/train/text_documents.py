@@ -1,11 +1,12 @@
-"""Dialogues of the text corpora as conversation documents, so that `undertone analyze` judges them: words, no sound.
+"""Dialogues as conversation documents, so that `undertone analyze` judges them: words, no sound.
 
     python tools/train/text_documents.py --data ../shared/data --minilm DIR --out FOLDER
-    undertone analyze FOLDER/meld --output_dir OUT --quiet
-    undertone evaluate --predictions OUT --ground_truth FOLDER/meld.json --evaluation_output scores.json
+    undertone analyze FOLDER/meld --output_dir FOLDER/out_meld --quiet
+    undertone evaluate --predictions FOLDER/out_meld --ground_truth FOLDER/meld.json --evaluation_output scores.json
 
-MELD's development part, and the fifth of DailyDialog's that the text experts did not train on. Every turn is three
-seconds long, one a four seconds, heard without doubt. The documents stay outside the repository.
+MELD's development part, the fifth of DailyDialog's that the text experts did not train on, and the held-out remarks of
+text_talk.py and text_service.py, each among plain turns as in real talk. Every turn is three seconds long, one a four
+seconds, heard without doubt. The documents stay outside the repository.
 """
 import argparse
 import base64
@@ -17,6 +18,7 @@ import torch
 
 import text_corpora
 import text_minilm
+import text_talk
 
 ENCODER = "all-MiniLM-L6-v2"
 
@@ -44,7 +46,8 @@ def main():
     torch.set_num_threads(1)
     groups = [g for g in text_corpora.dialogues(text_corpora.load(a.data)) if g[0].split == "dev"]
     bert, tokenizer = text_minilm.Bert(a.minilm), text_minilm.load_tokenizer(a.minilm)
-    for corpus in ("meld", "dailydialog"):
+    groups += text_talk.remarks_among_plain_turns()
+    for corpus in ("meld", "dailydialog", "remarks"):
         mine = [g for g in groups if g[0].corpus == corpus]
         texts = sorted({t.text for g in mine for t in g})
         vectors = dict(zip(texts, np.asarray(text_minilm.embed_texts(bert, tokenizer, texts), np.float32)))

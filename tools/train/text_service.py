@@ -66,10 +66,13 @@ _OTHER = (
 
 
 def sentences():
-    """[(text, label as text_corpora numbers them, what it is called there)]"""
-    out = [(lead + text, 3, "routine") for lead in _ROUTINE_LEADS for text in _ROUTINE]
+    """[(text, label as text_corpora numbers them, what it is called there, the sentence that it is a form of)]"""
+    out = [(lead + text, 3, "routine", text) for lead in _ROUTINE_LEADS for text in _ROUTINE]
     for label, texts in ((0, _SAD), (1, _HAPPY), (2, _ANGRY), (4, _OTHER)):
-        out += [(lead + text, label, "felt") for lead in _FELT_LEADS for text in texts]
+        for i, text in enumerate(texts):
+            plain = _ROUTINE[(7 * i + label) % len(_ROUTINE)]
+            forms = [lead + text for lead in _FELT_LEADS] + [f"{text} {plain}" if i % 3 else f"{plain} {text}"]
+            out += [(form, label, "felt", text) for form in forms]
     return out
 
 
