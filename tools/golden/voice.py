@@ -60,7 +60,9 @@ def net():
     w = {k: v.float() for k, v in load_file(f"{MODELS}/voice-net.safetensors").items()}
     n = 37123
     pcm = uniform(n, 11) * (0.02 + 0.3 * (np.arange(n) // 4000 % 2))
-    x = torch.from_numpy(voice_net.log_mel(pcm.astype(np.float32)).T.copy()).float()[None] * 0.3
+    x = torch.from_numpy(voice_net.log_mel(pcm.astype(np.float32)).T.copy()).float()[None]
+    timbre = x.mean(2)
+    x = (x - timbre[..., None]) * 0.3
     steps = ((2, 2, 1), (2, 2, 1), (1, 1, 1), (1, 2, 2), (1, 3, 3), (1, 0, 1))
     for i, (stride, padding, dilation) in enumerate(steps):
         y = F.relu(F.conv1d(x, w[f"conv.{i}.weight"], w[f"conv.{i}.bias"], stride, padding, dilation))
@@ -68,7 +70,7 @@ def net():
     a = torch.tanh(F.conv1d(x, w["attention.0.weight"], w["attention.0.bias"]))
     a = F.conv1d(a, w["attention.1.weight"], w["attention.1.bias"]).softmax(2)
     mean = (a * x).sum(2)
-    pooled = torch.cat([mean, ((a * x * x).sum(2) - mean ** 2).clamp(min=1e-5).sqrt()], 1)[0]
+    pooled = torch.cat([mean, ((a * x * x).sum(2) - mean ** 2).clamp(min=1e-5).sqrt(), timbre], 1)[0]
     record("net", w, F.linear(pooled, w["project.weight"], w["project.bias"]))
 
 

@@ -85,14 +85,17 @@ def save_card(path, name, kind, size, report, arguments):
         heard = "put into 30 s windows with other clips of other speakers"
         if arguments.augmented:
             heard += ", clean, and again through telephones (mu-law, GSM), Opus, rooms and noise, 4 dB louder or softer, up to an eighth faster or slower"
-        heard += (".\n- **Unacted speech**: 417 pieces of meetings across a room (AMI), a telephone call, an interview and readings "
-                  "(LibriSpeech,\n  LJ, others), 23 minutes, trained as neutral: nobody labelled them, and nearly all of such talk "
-                  "is. Without them Whisper\n  base's first head heard a real telephone call full of feelings")
     else:
         what = ("A small convolutional network over log-mel frames with attentive pooling, for when no Whisper is loaded")
-        heard = "heard clean, at other speeds and through telephone bands, rooms and noise"
+        heard = ("heard clean, and as telephone bands, rooms, noise, other speeds and other vocal tracts would make its "
+                 "log-mel frames")
         if arguments.whisper:
-            what += ". In training it also learned to say what Whisper base's middle layers hold of a clip (Whisper: MIT)"
+            what += (". In training it also learned to say what Whisper base's middle layers hold of a clip, as a whole and "
+                     "at each moment, and what heads on them make of it (Whisper: MIT)")
+    heard += (".\n- **Unacted speech**: 417 pieces of meetings across a room (AMI), a telephone call, an interview and readings "
+              "(LibriSpeech,\n  LJ, others), 23 minutes, trained as neutral: nobody labelled them, and nearly all of such talk is")
+    if kind == "whisper":
+        heard += ". Without them Whisper\n  base's first head heard a real telephone call full of feelings"
     more = f" --augmented {arguments.augmented}" if kind == "whisper" and arguments.augmented else ""
     with open(path, "w", encoding="utf-8") as f:
         f.write(f"""# {name}

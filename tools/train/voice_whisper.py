@@ -127,11 +127,16 @@ def fit(data, rows, seed, epochs, decay=0.1, rate=1e-3):
 
 
 @torch.no_grad()
-def judge(head, data, rows, cut=0):
-    """Log-probabilities [n, 5] for an unknown and for a known speaker (mean of the speaker's rows taken off)."""
+def opinions(head, data, rows, cut=0):
+    """Logits of the fine classes for an unknown and for a known speaker (mean of the speaker's rows taken off)."""
     v = head.project(torch.from_numpy(data.x[rows, cut].astype(np.float32)))
     base = torch.stack([v[torch.from_numpy(data.speaker[rows] == s)].mean(0) for s in data.speaker[rows]])
-    return five(head.classify(v)), five(head.classify(v, base))
+    return head.classify(v), head.classify(v, base)
+
+
+def judge(head, data, rows, cut=0):
+    """Log-probabilities [n, 5] for an unknown and for a known speaker."""
+    return [five(z) for z in opinions(head, data, rows, cut)]
 
 
 def temperature(logp, y):

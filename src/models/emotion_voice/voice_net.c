@@ -9,6 +9,8 @@
 #include "nn/ops.h"
 
 enum { CONVS = 6, BANDS = 64, WIDE = 128, TOP = 192, ATTENTION = 64, FRAME = 400, HOP = 160 };
+/* Attentive mean and deviation of the top channels, and the mean of each band. */
+enum { POOLED = 2 * TOP + BANDS };
 enum {
     FRAMES = (UT_VOICE_NET_SAMPLES - FRAME) / HOP + 1,
     HALF = FRAMES / 2 + 1,
@@ -74,7 +76,7 @@ static ut_status bind(ut_voice_net *net, ut_error *err)
         {"attention.0.bias", offsetof(ut_voice_net, attention_bias[0]), 1, {ATTENTION}, false},
         {"attention.1.weight", offsetof(ut_voice_net, attention[1]), 3, {TOP, ATTENTION, 1}, false},
         {"attention.1.bias", offsetof(ut_voice_net, attention_bias[1]), 1, {TOP}, false},
-        {"project.weight", offsetof(ut_voice_net, project), 2, {UT_VOICE_DIM, 2 * TOP}, false},
+        {"project.weight", offsetof(ut_voice_net, project), 2, {UT_VOICE_DIM, POOLED}, false},
         {"project.bias", offsetof(ut_voice_net, project_bias), 1, {UT_VOICE_DIM}, false},
     };
     ut_binder binder;
@@ -179,8 +181,10 @@ size_t ut_voice_net_scratch(const ut_voice_net *net)
     return lay_out(net, NULL, NULL);
 }
 
-/* l->a[BANDS, frames]: log-mel, each band's mean taken off, times 0.3 as in training. */
-static int features(const ut_voice_net *net, const float *pcm, size_t count, const layout *l)
+/* l->a[BANDS, frames]: log-mel, each band's mean taken off, times 0.3 as in training; means[BANDS]
+ * are what was taken off. */
+static int features(const ut_voice_net *net, const float *pcm, size_t count, const layout *l,
+                    float *means)
 {
     if (count > UT_VOICE_NET_SAMPLES) {
         pcm += (count - UT_VOICE_NET_SAMPLES) / 2;
@@ -198,6 +202,7 @@ static int features(const ut_voice_net *net, const float *pcm, size_t count, con
         for (int t = 0; t < frames; t++)
             mean += l->mel[(size_t)t * BANDS + b];
         mean /= frames;
+        means[b] = (float)mean;
         for (int t = 0; t < frames; t++)
             l->a[(size_t)b * frames + t] = 0.3f * (l->mel[(size_t)t * BANDS + b] - (float)mean);
     }
@@ -256,9 +261,9 @@ void ut_voice_net_embed(const ut_voice_net *net, const float *pcm, size_t count,
                         float *voice)
 {
     layout l;
-    float pooled[2 * TOP];
+    float pooled[POOLED];
     lay_out(net, scratch, &l);
-    int t = features(net, pcm, count, &l);
+    int t = features(net, pcm, count, &l, pooled + 2 * TOP);
     t = convolve(net, t, &l);
     attend(net, l.b, t, &l, pooled);
     ut_linear(voice, pooled, 1, &net->project, net->project_floats_bias);

@@ -3,11 +3,12 @@
  * for deep speaker embedding", 2018).
  *
  *     [64, T] -conv 5/2-> [96, T/2] -conv 5/2-> [128, T/4] -3 residual conv 3, dilation 1 2 3->
- *     -conv 1-> [192, T/4] -attentive pooling-> [384] -> voice[128] -> 5 probabilities
+ *     -conv 1-> [192, T/4] -attentive pooling-> [384] and [64] -> voice[128] -> 5 probabilities
  *
- * Trained by tools/train/voice_net.py. Level does not matter: the speech is set to -26 dBFS and
- * each band's mean is taken off. Immutable; may be shared between threads, a scratch belongs to
- * one. */
+ * The convolutions hear each band with its mean taken off, whatever the microphone; the 64 means go
+ * past them, since the timbre is in them: it tells most of a speaker whose usual voice is known.
+ * Trained by tools/train/voice_net.py. Level does not matter: the speech is set to -26 dBFS.
+ * Immutable; may be shared between threads, a scratch belongs to one. */
 #ifndef UT_MODELS_EMOTION_VOICE_VOICE_NET_H
 #define UT_MODELS_EMOTION_VOICE_VOICE_NET_H
 
