@@ -31,6 +31,25 @@ static void empty_words_do_not_drown_the_voice(void **state)
     assert_near(sum, 1, 1e-5);
 }
 
+static void a_calm_voice_does_not_silence_words(void **state)
+{
+    (void)state;
+    const float sure[UT_EXPERTS] = {1, 1, 1, 1, 1};
+    for (int felt = 0; felt < UT_EMOTIONS; felt++) {
+        for (float calm = 0.3f; felt != UT_NEUTRAL && calm < 0.995f; calm += 0.05f) {
+            ut_opinion o[UT_EXPERTS] = {0};
+            float p[UT_EMOTIONS];
+            for (int i = 0; i < UT_EMOTIONS; i++) {
+                o[UT_EXPERT_ACOUSTIC].probabilities[i] = i == UT_NEUTRAL ? calm : (1 - calm) / 4;
+                o[UT_EXPERT_TEXT].probabilities[i] = i == felt ? 0.6f : 0.1f;
+            }
+            o[UT_EXPERT_ACOUSTIC].present = o[UT_EXPERT_TEXT].present = true;
+            ut_fuse(o, sure, p);
+            assert_true(p[felt] > p[UT_NEUTRAL]);
+        }
+    }
+}
+
 static void an_unreliable_expert_counts_less(void **state)
 {
     (void)state;
@@ -158,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_words_do_not_drown_the_voice),
+        cmocka_unit_test(a_calm_voice_does_not_silence_words),
         cmocka_unit_test(an_unreliable_expert_counts_less),
         cmocka_unit_test(nobody_asked_gives_the_prior),
         cmocka_unit_test(a_set_holds_what_cannot_be_ruled_out),
