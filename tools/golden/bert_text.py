@@ -28,7 +28,8 @@ HARD = [b"", b" ", b"hello world", b"Hello, World!", b"unaffable", "Caf\u00e9 na
         "\u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd".encode(), "\u0939\u093f\u0928\u094d\u0926\u0940 \u0e44\u0e17\u0e22".encode(), b"x" * 100, b"x" * 101, b"antidisestablishmentarianism pneumonoultramicroscopic",
         b"[CLS] [SEP] [UNK] brackets", b"a.b,c;d:e!f?g", "\uff21\uff22\uff23 \ufb01 \u2460 \u00bd".encode(), "Vietnamese: Ti\u1ebfng Vi\u1ec7t".encode(), b"   lead and trail   ", b"\x0bvertical\x0cform \xc2\x85nel"]
 SENTENCES = ["I am so glad that you came!", "My phone number is five five five, zero one two three.", "Where were you? I waited for an hour.",
-             "ok", "", "She never said goodbye, and I miss her.", "The caf\u00e9 on the corner closes at nine \u2014 bring cash.", "word " * 300]
+             "ok", "", "She never said goodbye, and I miss her.", "The caf\u00e9 on the corner closes at nine \u2014 bring cash.", "word " * 300,
+             "I don't like it, but I was never angry with them, not once; nobody here has ever been so very, very happy."]
 
 
 def ids_of(tokenizer, raw):
